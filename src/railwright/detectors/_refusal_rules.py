@@ -1,0 +1,196 @@
+"""What a refusing sentence is made of, in English.
+
+Each rule is one regular expression over a lower-cased sentence with plain apostrophes. The rules
+are of four kinds: those that refuse on their own, those that count towards a refusal, those that
+say what is offered instead, and those that take a match back. Every repetition is bounded, so
+that matching is linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """A pattern, the name it is reported by, and how much a match counts for in [0, 1]."""
+
+    name: str
+    weight: float
+    pattern: re.Pattern[str]
+
+
+def rule(name: str, weight: float, pattern: str) -> Rule:
+    """Compile one rule; spaces in ``pattern`` stand for any white space."""
+    return Rule(name, weight, re.compile(pattern.replace(" ", r"\s+")))
+
+
+_ADVERB = (
+    r"(?:really |simply |just |unfortunately |currently |also |personally |still |therefore |"
+    r"absolutely |definitely |certainly |politely |respectfully |sorry,? |but |legally |ethically )"
+)
+_CANNOT = (
+    rf"{_ADVERB}{{0,2}}(?:cannot|can't|can not|cant|could not|couldn't|will not|won't|wont|"
+    rf"would not|wouldn't|shall not|must not|mustn't|should not|shouldn't|do not|don't|"
+    rf"(?:am|'m|was) {_ADVERB}{{0,2}}(?:not (?:able|willing|allowed|permitted|authorized|"
+    rf"authorised|designed|programmed|going|in a position|comfortable|here|equipped|supposed)|"
+    rf"unable|unwilling|forbidden|prohibited)"
+    rf"(?: to| from| with)?|refuse to|decline to|(?:have|need) to (?:decline|refuse)|"
+    rf"must (?:decline|refuse)|feel uncomfortable|am programmed not to|'m programmed not to)"
+)
+_HELP = (
+    r"(?:help|assist|aid|provid|giv|offer|shar|tell|disclos|reveal|discuss|support|fulfil|compl(?:y|ete)|"
+    r"engag|participat|creat|writ|generat|produc|mak|recommend|encourag|condon|promot|advis|respond|"
+    r"answer|facilitat|endors|explain|teach|suggest|describ|continu|proceed|process|show|guid|"
+    r"instruct|do (?:that|this|so|it|what)|allow|accept|perform|carry out|follow|grant|repeat|"
+    r"translat|print|output|send|act|pretend|take part|be (?:part|able|involved)|agree|entertain|"
+    r"contribut|justify|defend|speculat|execut|access|say|talk|go into|get into|advocat|list|supply|"
+    r"confirm|verify|look up|enabl|identif|comment|role-?play|release|hand out|give out|pass on|"
+    r"issue|lift|bypass|override|ignore|approve|arrange)"
+)
+_CANNOT_HELP = rf"\b(?:i|we) ?{_CANNOT} (?:\S+ ){{0,4}}?{_HELP}"
+_RIGHT = (
+    r"(?:appropriate|ethical|safe|acceptable|okay|ok|right|moral|responsible|legal|respectful|"
+    r"advisable|permissible|proper|within my)"
+)
+_RIGHT_LIST = rf"(?:\w+ )?{_RIGHT}(?:,? (?:or|nor|and) (?:\w+ )?\w+)?"
+_TRUE = r"(?:accurate|fair|true|valid|correct|justified|justifiable|right|respectful|just|reasonable)"
+
+STRONG = (
+    rule("inability", 0.9, _CANNOT_HELP),
+    rule(
+        "declines",
+        0.9,
+        rf"\b(?:i|we) (?:{_ADVERB}|must |have to |need to |will |am going to ){{0,3}}"
+        r"(?:refuse|decline)\b(?! to believe)",
+    ),
+    rule("bare", 0.85, r"^(?:i'm |i am )?(?:so |very |really )?sorry,? (?:but )?(?:no|i can't|i cannot)\W*$"),
+    rule("bare", 0.85, r"^(?:no,? )?(?:sorry[,.]? )?(?:i|we) (?:can't|cannot|won't|will not)(?: do (?:that|this|it))?\W*$"),
+    rule("bare", 0.8, r"^(?:absolutely not|no way|not happening|no can do|request denied|access denied)\W*$"),
+    rule(
+        "policy",
+        0.85,
+        r"\b(?:against|violat\w{0,3}|outside|beyond|not within|prohibited by|contrary to|conflicts? with|"
+        r"goes against|breach\w{0,2}|not in line with) "
+        r"(?:of )?(?:my|our|the|openai's|\w+'s) (?:\S+ ){0,3}?"
+        r"(?:programming|guidelines?|polic(?:y|ies)|principles|rules|capabilit\w+|"
+        r"terms|scope|code of conduct|values|standards)",
+    ),
+    rule(
+        "improper",
+        0.8,
+        rf"\b(?:it is|it's|it would be|it'd be|it isn't|it wouldn't be) (?:not |never |un|in|ir)(?:be )?{_RIGHT_LIST} "
+        r"(?:for (?:me|us|an ai) )?to (?:\S+ ){0,3}?"
+        r"(?:provid|giv|offer|shar|discuss|support|creat|generat|promot|encourag|assist|help|"
+        r"suggest|mak|engag|ask|disclos|answer|speculat|say|refer|us|impl|assum|request)",
+    ),
+    rule(
+        "forbidden-topic",
+        0.75,
+        r"\b(?:that|this|such|your) (?:\w+ )?(?:request|information|question|topic|content|material|details?) "
+        r"(?:is|are|goes|falls|violates?|cannot|can't|must) (?:not |be |remain |something )?"
+        r"(?:\w+ )?(?:confidential|allowed|permitted|off-limits|off limits|against|outside|restricted|"
+        r"prohibited|violat\w+|i (?:can't|cannot)|shared|disclosed|provided|private)",
+    ),
+    rule("purpose", 0.6, r"\bi (?:only|can only|am only able to|'m only able to) (?:help|assist|answer|discuss)\w* (?:with )?"),
+)
+
+SOFT = (
+    rule("apology", 0.2, r"\b(?:sorry|apologi[sz]e|apologies|regret|unfortunately|afraid)\b"),
+    rule(
+        "lacks-access",
+        0.5,
+        r"\b(?:i|we) (?:\w+ )?(?:do not|don't) (?:\w+ )?(?:have|possess|hold|provide) (?:\S+ ){0,2}?"
+        r"(?:access|the (?:ability|capability|authority)|permission|personal (?:data|information))",
+    ),
+    rule(
+        "improper-statement",
+        0.45,
+        rf"\b(?:it is|it's|it would be|is|that's|isn't) (?:not |never |neither |in|un)(?:\w+ )?(?:{_TRUE}|{_RIGHT})"
+        rf"(?:,? (?:or|nor|and) (?:\w+ )?\w+)? (?:to|for|that|question)\b",
+    ),
+    rule(
+        "condemns",
+        0.35,
+        r"\b(?:illegal and|unethical|morally|reprehensible|serious (?:crime|offen[cs]e)|"
+        r"never (?:okay|ok|acceptable|appropriate|justified|the answer)|"
+        r"not an? (?:acceptable|appropriate|suitable) (?:\w+ )?(?:way|solution|behaviou?r|response)|"
+        r"violation of|against the law|severe (?:legal )?(?:consequences|punishment)|"
+        r"(?:is|are) (?:both )?(?:illegal|harmful|immoral|wrong)\b|"
+        r"harmful (?:and|or|stereotypes?|beliefs?)|perpetuat\w+|no place in)",
+    ),
+    rule(
+        "advises-against",
+        0.45,
+        r"\b(?:i|we) (?:would |must |have to |want to |'d )?(?:strongly |highly )?"
+        r"(?:advise|urge|caution|warn|recommend|encourage|discourage) "
+        r"(?:(?:you )?(?:strongly )?(?:against|not to|from)|you (?:not )?to (?:seek|reconsider|consider))",
+    ),
+    rule(
+        "premise",
+        0.5,
+        r"\b(?:no one|nobody) (?:should|deserves) (?:ever )?(?:be |to be )|"
+        r"\b(?:all|every) (?:individual|human being|person|people|human)s?,? (?:\S+ ){0,8}?"
+        r"(?:deserves?|should|have|has|are|is) (?:the right|be treated|to be treated|equal|entitled|dignity)|"
+        r"\beveryone,? (?:\S+ ){0,10}?(?:should|deserves?|has) (?:have |be |to be |the right |an? )?"
+        r"(?:treated|equal|respect|right|access)|"
+        r"\b(?:is|are) (?:a )?fundamental (?:human )?rights?",
+    ),
+    rule("opinion", 0.25, r"\bas an ai\b|\bi(?:'m| am) (?:just |only )?an ai\b"),
+)
+
+OFFER = (
+    rule(
+        "crisis",
+        0.6,
+        r"\b(?:suicide (?:prevention|hotline|lifeline|& crisis)|crisis (?:text )?(?:line|hotline|lifeline|centre|center)|"
+        r"(?:lifeline|samaritans|telefonseelsorge)\b|you(?:'re| are) not alone|"
+        r"(?:sorry|sad|concerned) (?:\S+ ){0,3}?(?:that )?you(?:'re| are) (?:feeling|going through|struggling)|"
+        r"mental health professional|988\b)",
+    ),
+    rule("instead", 0.3, r"^(?:however, )?instead\b|\binstead of (?:\w+ing|asking)\b"),
+    rule(
+        "other-help",
+        0.3,
+        r"\b(?:is there (?:anything|something) else|(?:anything|something) else (?:i|we) can|"
+        r"if you have any other|feel free to ask|happy to help (?:you )?with|"
+        r"please (?:contact|reach out|speak|talk|seek|consult|call)|"
+        r"(?:let me know|glad to help) (?:if|with))",
+    ),
+    rule(
+        "seek-help",
+        0.35,
+        r"\b(?:seek|get|find|reach out for) (?:professional |immediate |the |some )?(?:help|support|assistance|counsel\w*)\b|"
+        r"\btalk (?:\w+ )?(?:things )?(?:over )?(?:to|with) (?:someone|a (?:\w+ )?(?:professional|therapist|counsel))",
+    ),
+)
+
+# Idioms and grammar that look like a refusal and are none.
+CANCEL = re.compile(
+    r"\b(?:can ?not|can't) (?:\S+ )?(?:recommend|thank|stress|emphasi[sz]e|praise|say|overstate|tell) "
+    r"(?:\S+ ){0,8}?(?:enough|too (?:much|highly)|highly enough|how (?:much|happy|glad|grateful))|"
+    r"\b(?:can't|cannot|can not|couldn't) (?:help but|wait to)\b|"
+    r"\bcan't go wrong\b|"
+    r"\b(?:do not|don't|won't|will not|wouldn't|would not) (?:hesitate|worry|forget|mind)\b|"
+    r"\bdon't (?:see (?:any|a) (?:reason|problem)|think (?:you|i|we|it)'?(?:ll)? (?:need|will need)|have to|need to)\b|"
+    r"\b(?:i|we) (?:can't|cannot|won't) (?:guarantee|promise|be sure|verify exactly)\b".replace(" ", r"\s+")
+)
+
+# First person spoken by somebody else: quoted speech, a draft, a story.
+REPORTED = re.compile(
+    r"\b(?:he|she|they|it|who|customer|user|you|one|people|someone|error|message|model|system|employee|character) "
+    r"(?:said|says|say|replied|wrote|writes|answered|might say|could say|can say|responds?|returns?)\b".replace(" ", r"\s+")
+)
+
+CONTENT = re.compile(
+    r"\b(?:here(?:'s| is| are)|follow these|the following|step[- ]by[- ]step|below (?:is|are)|"
+    r"first,|step 1|for example|such as|to do (?:this|so)|you (?:can|could|may|will need to|should first))\b".replace(" ", r"\s+")
+)
+EAGER = re.compile(
+    r"^(?:sure|certainly|of course|absolutely|yes|great question|gladly|no problem|okay|ok)\b[,!. ]|"
+    r"^(?:here(?:'s| is| are))\b|\bhappy to (?:help|assist)\b|\bglad (?:you asked|to help)\b".replace(" ", r"\s+")
+)
+TURN = re.compile(
+    r"\b(?:however|that said|that being said|but|nevertheless|nonetheless|with that in mind|still),? "
+    r"(?:\S+ ){0,4}?(?:i can|here|i'm able|you can|let me|i will|i'll|to answer|if you)\b".replace(" ", r"\s+")
+)

@@ -1,0 +1,78 @@
+"""Names to detectors: built in, registered in this process, or from entry points."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from railwright.detectors.interface import Detector
+
+GROUP = "railwright.detectors"
+
+_BUILT_IN = {
+    "abstention": "railwright.detectors._abstention:AbstentionDetector",
+    "groundedness": "railwright.detectors._groundedness:GroundednessDetector",
+    "injection_marker": "railwright.detectors._injection:InjectionMarkerDetector",
+    "json_schema": "railwright.detectors._schema:SchemaDetector",
+    "leak": "railwright.detectors._leak:LeakDetector",
+    "personal_data": "railwright.detectors._personal_data:PersonalDataDetector",
+    "refusal": "railwright.detectors._refusal:RefusalDetector",
+    "secrets": "railwright.detectors._secrets:SecretsDetector",
+    "similarity": "railwright.detectors._similarity:SimilarityDetector",
+}
+
+_registered: dict[str, Callable[[], Detector]] = {}
+_instances: dict[str, Detector] = {}
+
+
+class UnknownDetectorError(KeyError):
+    """No detector has the name that was asked for."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(name)
+        self.message = f"no detector named {name!r}; known: {', '.join(known)}"
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def register(name: str, factory: Callable[[], Detector]) -> None:
+    """Add a detector, or replace the one of that name, for this process."""
+    _registered[name] = factory
+    _instances.pop(name, None)
+
+
+def names() -> list[str]:
+    """Return every name that ``get`` accepts, sorted."""
+    installed = {point.name for point in entry_points(group=GROUP)}
+    return sorted({*_BUILT_IN, *_registered, *installed})
+
+
+def get(name: str) -> Detector:
+    """Return the detector of that name; the same object each time.
+
+    A name registered in this process wins over a built-in one, and that over an entry point.
+
+    Raises:
+        UnknownDetectorError: nothing has that name.
+    """
+    found = _instances.get(name)
+    if found is None:
+        found = _factory(name)()
+        _instances[name] = found
+    return found
+
+
+def _factory(name: str) -> Callable[[], Detector]:
+    if name in _registered:
+        return _registered[name]
+    if name in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[name].partition(":")
+        factory: Callable[[], Detector] = getattr(importlib.import_module(module), attribute)
+        return factory
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            loaded: Callable[[], Detector] = point.load()
+            return loaded
+    raise UnknownDetectorError(name, names())

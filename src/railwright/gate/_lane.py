@@ -1,0 +1,159 @@
+"""One suite in a run: its sources in the registered order, and the claims decided over them.
+
+Decisions are taken on the longest finished prefix of the registered order, never on the order in
+which answers happen to come back, so that the same answers give the same verdict on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+import msgspec
+
+from railwright.cases import Case
+from railwright.evaluate import Sample, source_failed
+from railwright.stats import Decision, SequentialPlan, decide, with_missing
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """An independent source: all of its cases, at its position in the registered order."""
+
+    position: int
+    source: str
+    cases: tuple[Case, ...]
+
+
+def units_of(cases: Sequence[Case], order: Iterable[int]) -> tuple[Unit, ...]:
+    """Group ordered cases into sources; cases of one source stand together in the order."""
+    units: list[Unit] = []
+    for index in order:
+        case = cases[index]
+        if units and units[-1].source == case.cluster:
+            last = units[-1]
+            units[-1] = Unit(last.position, last.source, (*last.cases, case))
+        else:
+            units.append(Unit(len(units), case.cluster, (case,)))
+    return tuple(units)
+
+
+@dataclass
+class Claim:
+    """One requirement over one stream of sources: a whole gate, or one slice of it.
+
+    ``member`` says which sources belong to it. A missing source counts as failing for a pass and
+    as not failing for a fail, and below the coverage floor nothing is decided.
+    """
+
+    gate: str
+    plan: SequentialPlan
+    floor: float
+    member: Callable[[Unit], bool] = field(default=lambda _unit: True)
+    slice: tuple[str, str] | None = None
+    decision: Decision = "continue"
+    n: int = 0
+    failed_at: list[int] = field(default_factory=list)
+    missing_at: list[int] = field(default_factory=list)
+
+    @property
+    def decided(self) -> bool:
+        """Whether nothing more is needed."""
+        return self.decision != "continue"
+
+    @property
+    def k(self) -> int:
+        """Sources that failed for certain."""
+        return len(self.failed_at)
+
+    @property
+    def missing(self) -> int:
+        """Sources without a usable outcome."""
+        return len(self.missing_at)
+
+    @property
+    def coverage(self) -> float:
+        """Share of the sources seen that have an outcome; 1 before the first."""
+        return (self.n - self.missing) / self.n if self.n else 1.0
+
+    def take(self, failed: bool | None) -> None:
+        """Take the outcome of the next source in order and decide where a look is due."""
+        if failed is None:
+            self.missing_at.append(self.n)
+        elif failed:
+            self.failed_at.append(self.n)
+        self.n += 1
+        self.decision = self._decide()
+
+    def _decide(self) -> Decision:
+        worst = decide(self.plan, self.k + self.missing, self.n)
+        best = decide(self.plan, self.k, self.n)
+        verdict: Decision = "continue"
+        if worst == "pass" or best == "fail":
+            verdict = "pass" if worst == "pass" else "fail"
+        elif worst == best == "futile":
+            verdict = "futile"
+        if verdict != "continue" and self.coverage >= self.floor:
+            return verdict
+        return "inconclusive" if self.n == self.plan.n_max else "continue"
+
+    def cases_bound(self) -> tuple[float, float]:
+        """Share failing were none, or all, of the missing sources to fail."""
+        both = with_missing(self.k, self.n - self.missing, self.missing)
+        return both.best, both.worst
+
+
+class Lane:
+    """The sources of one suite with every claim that rests on them."""
+
+    def __init__(
+        self, suite: str, metric: str, units: Sequence[Unit], claims: Sequence[Claim]
+    ) -> None:
+        self.suite = suite
+        self.units = units
+        sizes = [len(unit.cases) for unit in units]
+        self.first_order = list(accumulate(sizes, initial=0))
+        self.claims = claims
+        self._metric = metric
+        self._waiting: dict[int, list[Sample]] = {}
+        self._position_of = {unit.source: unit.position for unit in units}
+        self._outcomes: dict[int, bool | None] = {}
+        self.prefix = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether some claim is undecided and sources are left that could decide it."""
+        return self.prefix < len(self.units) and any(not claim.decided for claim in self.claims)
+
+    def add(self, sample: Sample) -> None:
+        """Take a stored sample; when its source is complete and next in order, decide."""
+        position = self._position_of[sample.source]
+        if position in self._outcomes:
+            return
+        unit = self.units[position]
+        seen = self._waiting.setdefault(position, [])
+        seen.append(sample)
+        if len(seen) < len(unit.cases):
+            return
+        del self._waiting[position]
+        self._outcomes[position] = source_failed(self._metric, seen)
+        while self.prefix in self._outcomes:
+            self._advance(self.units[self.prefix], self._outcomes[self.prefix])
+
+    def _advance(self, unit: Unit, failed: bool | None) -> None:
+        self.prefix += 1
+        for claim in self.claims:
+            if not claim.decided and claim.member(unit):
+                claim.take(failed)
+
+    def remaining_to_pass(self, handed: int) -> int:
+        """Sources still to hand out until the nearest look that could decide the whole gate.
+
+        Reads the first claim (the gate itself): the nearest look at which its failures so far
+        would pass; where none is left, the nearest at which they could fail.
+        """
+        claim = self.claims[0]
+        for look, limit in zip(claim.plan.looks, claim.plan.pass_at, strict=True):
+            if look > claim.n and limit >= claim.k + claim.missing:
+                return max(0, look - handed)
+        return max(0, claim.plan.n_max - handed)

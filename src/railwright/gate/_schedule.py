@@ -1,0 +1,97 @@
+"""Which case is run next: every gate is probed first, then the nearest decision is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from railwright.evaluate import Sample, Task
+from railwright.gate._lane import Lane
+
+PROBE_SOURCES = 10
+"""Sources that each gate gets before any gets more: enough for a bad subject to fail."""
+
+
+class Schedule:
+    """The source of tasks of a check (see ``evaluate.TaskSource``).
+
+    What is handed out depends on what is known so far, but what is decided does not: each claim
+    reads the registered order of its own suite.
+    """
+
+    def __init__(
+        self, lanes: Sequence[Lane], *, on_sample: Callable[[Sample], None] | None = None
+    ) -> None:
+        self._lanes = list(lanes)
+        self._by_suite = {lane.suite: lane for lane in lanes}
+        self._next = [0] * len(lanes)
+        self._pending: list[Task] = []
+        self._done: set[tuple[str, str, int]] = set()
+        self._on_sample = on_sample
+
+    @property
+    def total(self) -> int | None:
+        """Tasks that may be handed out at most."""
+        return sum(len(unit.cases) for lane in self._lanes for unit in lane.units)
+
+    @property
+    def decided(self) -> int:
+        """Suites that need nothing more."""
+        return sum(not lane.open for lane in self._lanes)
+
+    def preload(self, samples: Iterable[Sample]) -> None:
+        """Take the samples that an interrupted run has stored; they are not handed out again."""
+        for sample in samples:
+            self._record(sample)
+
+    def next(self) -> Task | None:
+        """Return the next task, or None when every gate is decided or out of sources."""
+        while True:
+            while self._pending:
+                task = self._pending.pop()
+                if not self._by_suite[task.suite].open:
+                    continue
+                if (task.suite, task.case.id, task.repeat) not in self._done:
+                    return task
+            index = self._choose()
+            if index is None:
+                return None
+            self._open_unit(index)
+
+    def done(self, task: Task, sample: Sample) -> None:  # noqa: ARG002
+        """Take a sample that is stored durably."""
+        self._record(sample)
+
+    def _record(self, sample: Sample) -> None:
+        key = (sample.suite, sample.case_id, sample.repeat)
+        if key in self._done or sample.suite not in self._by_suite:
+            return
+        self._done.add(key)
+        self._by_suite[sample.suite].add(sample)
+        if self._on_sample:
+            self._on_sample(sample)
+
+    def _choose(self) -> int | None:
+        best: tuple[int, int, int] | None = None
+        for index, lane in enumerate(self._lanes):
+            handed = self._next[index]
+            if handed >= len(lane.units) or not lane.open:
+                continue
+            if handed < PROBE_SOURCES:
+                rank = (0, handed, index)
+            else:
+                rank = (1, lane.remaining_to_pass(handed), index)
+            if best is None or rank < best:
+                best = rank
+        return None if best is None else best[2]
+
+    def _open_unit(self, index: int) -> None:
+        lane = self._lanes[index]
+        unit = lane.units[self._next[index]]
+        self._next[index] += 1
+        base = lane.first_order[unit.position]
+        tasks = [
+            Task(case=case, suite=lane.suite, order=base + offset)
+            for offset, case in enumerate(unit.cases)
+        ]
+        # Popped from the end, so that the cases of a source go out in file order.
+        self._pending.extend(reversed(tasks))

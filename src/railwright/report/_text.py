@@ -1,0 +1,63 @@
+"""How numbers and outcomes read: one place, so that every rendering says the same."""
+
+from __future__ import annotations
+
+from railwright.gate import Bounds, Effort, GateVerdict, Verdict
+
+MARKS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE", "not_applicable": "n/a"}
+
+
+def percent(value: float) -> str:
+    """Return a share as a percentage with as many digits as a gate needs (0.0495 as 4.95 %)."""
+    text = f"{100 * value:.2f}".rstrip("0").rstrip(".")
+    return f"{text} %"
+
+
+def rate(bounds: Bounds | None) -> str:
+    """Return ``k of n`` with its interval, or ``no evidence``."""
+    if bounds is None or bounds.n == 0:
+        return "no evidence"
+    return f"{bounds.k} of {bounds.n} ({percent(bounds.low)} to {percent(bounds.high)})"
+
+
+def attempt(gate: GateVerdict) -> str:
+    """Return ``attempt 2 of 2``, or an empty text before the first."""
+    return f"attempt {gate.attempt} of {gate.attempts}" if gate.attempt else ""
+
+
+def effort(spent: Effort | None) -> str:
+    """Return calls with what the cache and early stopping saved."""
+    if spent is None:
+        return ""
+    parts = [f"{spent.calls} calls"]
+    if spent.cached:
+        parts.append(f"{spent.cached} from the cache")
+    if spent.saved_calls:
+        parts.append(f"{spent.saved_calls} saved by stopping early")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration a person reads: 45 s, 12 min, 3 h, 5 d."""
+    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def headline(verdict: Verdict) -> str:
+    """Return the verdict in one sentence."""
+    counts = tally(verdict)
+    detail = ", ".join(
+        f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count
+    )
+    word = {"pass": "PASS", "fail": "FAIL"}.get(verdict.outcome, "INCONCLUSIVE")
+    return f"{word}: {verdict.system} (tier {verdict.tier}): {detail}"
+
+
+def tally(verdict: Verdict) -> dict[str, int]:
+    """Count gates by outcome, in the order pass, fail, inconclusive, not applicable."""
+    counts = {"pass": 0, "fail": 0, "inconclusive": 0, "not_applicable": 0}
+    for gate in verdict.gates:
+        counts[gate.outcome] += 1
+    return counts

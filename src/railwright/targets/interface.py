@@ -1,0 +1,99 @@
+"""The target seam: a way to call a system, and what came back."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from railwright.cases import Document, Message, ToolCall
+
+
+class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One call of the system under test.
+
+    ``repeat`` distinguishes deliberate repetitions of the same input; it is part of the cache key.
+    """
+
+    messages: tuple[Message, ...]
+    documents: tuple[Document, ...] = ()
+    tenant: str | None = None
+    variables: dict[str, str] = {}
+    repeat: int = 0
+
+
+class Passage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A passage the system says it retrieved."""
+
+    text: str
+    id: str = ""
+    score: float | None = None
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Tokens as the endpoint reports them; None where it does not."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+class Response(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came back. ``blocked`` is set when a guard or filter answered instead of the model."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    messages: tuple[Message, ...] = ()
+    usage: Usage = Usage()
+    latency_s: float = 0.0
+    finish: str = ""
+    blocked: bool = False
+    model: str = ""
+    raw: str = ""
+
+
+class TargetError(Exception):
+    """A call that gave no usable response after the retries that were allowed.
+
+    ``kind`` is one of: auth, connect, timeout, rate_limit, server, protocol, application, config.
+    ``fatal`` errors (wrong key, endpoint down, no such model) end the run: repeating is pointless.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        *,
+        retryable: bool = False,
+        fatal: bool = False,
+        retry_after: float | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retryable = retryable
+        self.fatal = fatal
+        self.retry_after = retry_after
+        self.status = status
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A callable system. One call is one attempt: the runner retries and limits concurrency."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes answers differ (kind, address, model, parameters), without secrets."""
+        ...
+
+    def wire(self, request: Request) -> bytes:
+        """Return the canonical bytes that a call would send: the material of cache keys."""
+        ...
+
+    async def call(self, request: Request) -> Response:
+        """Call the system once; raise ``TargetError`` when there is no usable response."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
