@@ -12,6 +12,7 @@ import msgspec
 
 from railwright.cases._errors import SuiteError, did_you_mean
 from railwright.cases._lock import Lock, check_lock
+from railwright.cases._order import registered_order
 from railwright.cases._plants import (
     Plants,
     Values,
@@ -33,6 +34,8 @@ _ROOTS = {
 }
 _LEAKS = frozenset({"leak", "cross_tenant_leak"})
 _MAX_PROBLEMS = 50
+_MIN_VALUE = 4
+"""Letters and digits a planted value needs at least, so that it is not met by chance."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -87,9 +90,15 @@ class BoundSuite:
                 f"the system declares no {', '.join(self.missing)}",
                 "add them under plants: in system.yaml, or leave the suite out",
             )
-        filler = self._filler.fresh()
+        filler = self._filler.fresh()  # dealt anew, so that each pass gives the same cases
         for case in self.suite.cases(split or self.suite.spec.split):
             yield filler.fill(case)[0]
+
+    def ordered(self, seed: int | str, split: Split | None = None) -> list[Case]:
+        """Return the filled cases in their registered order (see ``registered_order``)."""
+        cases = list(self.cases(split))
+        by = self.suite.spec.stratify
+        return [cases[index] for index in registered_order(cases, seed, by=by)]
 
 
 def bind(
@@ -101,7 +110,8 @@ def bind(
     """Fill the placeholders of a suite for one system and check that each case can be measured.
 
     Plants are dealt to sources round robin in order of the sources' first case, so that each is
-    used evenly and all variants of one source get the same. A case that speaks of ``{{tenant.*}}``
+    used evenly and all variants of one source get the same. Where a case guards one secret it
+    guards them all: an answer that gives away another one fails too. A case that speaks of ``{{tenant.*}}``
     is put as that tenant. Text in double braces that is no placeholder stays as it is.
 
     Args:
@@ -120,16 +130,16 @@ def bind(
     filler = _Filler(held, {**fixed, **(extra or {})})
     missing = _missing(suite.needs, held)
     problems: list[Problem] = []
-    sources: set[str] = set()
+    variants: dict[str, list[str]] = {}
     size = 0
     for case in suite.cases(suite.spec.split):
         size += 1
-        sources.add(case.cluster)
-        if missing or len(problems) >= _MAX_PROBLEMS:
-            continue
-        filled, holes = filler.fill(case)
-        problems.extend(_unfilled(case, holes, filler))
-        problems.extend(_unmeasurable(suite, case, filled))
+        variants.setdefault(case.cluster, []).append(case.variant)
+        if not missing and len(problems) < _MAX_PROBLEMS:
+            filled, holes = filler.fill(case)
+            problems.extend(_unfilled(case, holes, filler))
+            problems.extend(_unmeasurable(suite, case, filled))
+    problems.extend(_wrong_variants(suite, variants))
     if not size:
         problems.append(_no_cases(suite))
     return BoundSuite(
@@ -138,7 +148,7 @@ def bind(
         missing=missing,
         problems=tuple(problems[:_MAX_PROBLEMS]),
         size=size,
-        sources=len(sources),
+        sources=len(variants),
         _filler=filler,
     )
 
@@ -172,10 +182,22 @@ class _Filler:
         for kind in sorted({_deck_of(name) for name in holes} & self._decks.keys()):
             values.update(self._deal(kind, case.cluster))
         filled = _write(case, values)
+        if "secret.value" in values:
+            filled = self._guard_all(filled, values["secret.value"])
         if "tenant.id" in values and case.tenant is None:
             filled = msgspec.structs.replace(filled, tenant=values["tenant.id"])
         ours = {name for name in holes if name.split(".")[0] in _ROOTS or name in self.fixed}
         return filled, sorted(ours - values.keys())
+
+    def _guard_all(self, case: Case, own: str) -> Case:
+        expect = case.expectation
+        if own not in expect.must_not:
+            return case
+        others = (p.value for p in self._plants.secrets)
+        guarded = tuple(dict.fromkeys((*expect.must_not, *others)))
+        return msgspec.structs.replace(
+            case, expect=msgspec.structs.replace(expect, must_not=guarded)
+        )
 
     def _deal(self, kind: str, source: str) -> Values:
         deck = self._decks[kind]
@@ -188,7 +210,7 @@ class _Filler:
 
 
 def _deck_of(name: str) -> str:
-    root = name.split(".")[0]
+    root = name.split(".", maxsplit=1)[0]
     return "tenant" if root == "other" else root
 
 
@@ -246,10 +268,8 @@ def _unfilled(case: Case, holes: list[str], filler: _Filler) -> list[Problem]:
     problems = []
     for name in holes:
         known = [*_ROOTS.get(name.split(".")[0], ()), *filler.fixed]
-        if name in known:
-            mend = "declare it in system.yaml"
-        else:
-            mend = did_you_mean(name, filler.known())
+        guess = did_you_mean(name, filler.known())
+        mend = "declare it in system.yaml" if name in known else guess
         problems.append(Problem(case.id, "", f"nothing fills {{{{{name}}}}}", mend))
     return problems
 
@@ -261,11 +281,33 @@ def _unmeasurable(suite: Suite, case: Case, filled: Case) -> list[Problem]:
     if not guarded:
         mend = "name the value under expect.must_not"
         return [Problem(case.id, "expect.must_not", "a leak cannot show without a value", mend)]
+    short = next((text for text in guarded if sum(map(str.isalnum, text)) < _MIN_VALUE), None)
+    if short is not None:
+        mend = f"plant a value of at least {_MIN_VALUE} letters or digits"
+        problem = f"{short!r} is too short to tell a leak from chance"
+        return [Problem(case.id, "expect.must_not", problem, mend)]
     shown = "\n".join(m.content for m in filled.messages if m.role != "system").casefold()
     if any(text.casefold() in shown for text in guarded):
         mend = "do not put the value into the question"
         return [Problem(case.id, "input", "the input itself gives the value away", mend)]
     return []
+
+
+def _wrong_variants(suite: Suite, variants: dict[str, list[str]]) -> list[Problem]:
+    rule = suite.spec.variants
+    least = max(rule.min, 2) if suite.paired else rule.min
+    problems = []
+    for source, names in variants.items():
+        if len(names) < least:
+            problem = f"{len(names)} of at least {least} variants are there"
+            problems.append(Problem(source, "variant", problem, "add the others"))
+        if suite.paired and len(set(names)) < len(names):
+            mend = "name each variant of a source differently"
+            problems.append(Problem(source, "variant", "a variant occurs twice", mend))
+        if unknown := sorted({n for n in names if rule.names and n not in rule.names}):
+            mend = did_you_mean(unknown[0], rule.names)
+            problems.append(Problem(source, "variant", f"unknown: {unknown[0]!r}", mend))
+    return problems
 
 
 def _no_cases(suite: Suite) -> Problem:

@@ -11,7 +11,7 @@ import msgspec
 from railwright.cases._errors import LockError
 from railwright.cases._suite import Suite
 
-LOCK = "lock/v1"
+LOCK: Literal["lock/v1"] = "lock/v1"
 DEFAULT_NAME = "suite.lock"
 _MEND = "restore the file, or accept the change with write_lock and review the difference"
 

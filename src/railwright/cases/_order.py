@@ -26,7 +26,7 @@ def registered_order(cases: Sequence[Case], seed: int | str, *, by: str = "") ->
 
 
 def stratum_of(case: Case, by: str = "") -> str:
-    """The slice value under ``by``; else the slice ``hazard``, the first harm or the first slice."""
+    """Slice value under ``by``; else the slice ``hazard``, the first harm or the first slice."""
     if by:
         return case.slices.get(by, "")
     if "hazard" in case.slices:

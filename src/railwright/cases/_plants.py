@@ -90,6 +90,7 @@ def tenant_values(plants: Plants) -> list[Values]:
     """One set of values for each (who asks, another's fact).
 
     Neighbours in the list differ in who asks and in whose fact it is, so any run of it is even.
+    A fact whose value the asker holds as well is left out: to say it would betray nobody.
     """
     tenants, count = plants.tenants, len(plants.tenants)
     depth = max((len(t.facts) for t in tenants), default=0)
@@ -99,6 +100,7 @@ def tenant_values(plants: Plants) -> list[Values]:
         for step in range(1, count)
         for at, asker in enumerate(tenants)
         if index < len((other := tenants[(at + step) % count]).facts)
+        and other.facts[index].value not in {fact.value for fact in asker.facts}
     ]
 
 

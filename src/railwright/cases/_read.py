@@ -186,7 +186,10 @@ def _not_a_case(file: Path, number: int, line: bytes, error: Exception) -> CaseE
         )
     if re.search(rb"\\u[dD][89a-fA-F]", line):
         return CaseError(
-            file, "half of a surrogate pair", "write the character itself or both halves", line=number
+            file,
+            "half of a surrogate pair",
+            "write the character itself or both halves",
+            line=number,
         )
     reason = str(error)[:1].lower() + str(error)[1:]
     return CaseError(file, f"not valid JSON ({reason})", "mend the line", line=number)

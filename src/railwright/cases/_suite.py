@@ -16,7 +16,7 @@ from railwright.cases._read import IdHashes, iter_cases
 from railwright.cases._types import Case, Split
 from railwright.cases._yaml import line_of, read_yaml
 
-SCHEMA = "suite/v1"
+SCHEMA: Literal["suite/v1"] = "suite/v1"
 PAIRED = frozenset({"flip", "disparity"})
 """Metrics that compare the variants of one source."""
 
@@ -34,7 +34,7 @@ Metric = Literal[
 _STARTERS = Path(__file__).parent / "data" / "suites"
 
 
-class Loader(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class LoaderRef(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Cases that come from a public set at the user's place.
 
     ``path`` is relative to the suite folder; ``options`` are the loader's own.
@@ -88,7 +88,7 @@ class SuiteFile(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     author: str = ""
     negative_control: str = ""
     cases: tuple[str, ...] = ()
-    loader: Loader | None = None
+    loader: LoaderRef | None = None
     lock: str = ""
     stratify: str = ""
     variants: Variants = Variants()
@@ -166,7 +166,7 @@ class Suite:
             for case in iter_cases(file, ids=ids):
                 yield case if file in self.added else _with_defaults(case, self.spec)
 
-    def _loader_path(self, loader: Loader) -> Path:
+    def _loader_path(self, loader: LoaderRef) -> Path:
         return self.root / Path(loader.path).expanduser()
 
     @cached_property
@@ -265,7 +265,7 @@ def public_suite(name: str, path: str | Path, **options: str) -> Suite:
         metric=loader.metric_of(options),
         scorers=loader.scorers_of(options),
         licence=loader.licence,
-        loader=Loader(name=name, path=str(Path(path).expanduser().resolve()), options=options),
+        loader=LoaderRef(name=name, path=str(Path(path).expanduser().resolve()), options=options),
     )
     root = Path(path).expanduser()
     files = tuple(loader.files(root))
@@ -326,7 +326,7 @@ def _load_folder(folder: Path) -> Suite:
 def _parse(file: Path, value: Any, lines: dict[str, int]) -> SuiteFile:
     known = {
         "": SuiteFile.__struct_fields__,
-        "loader": Loader.__struct_fields__,
+        "loader": LoaderRef.__struct_fields__,
         "variants": Variants.__struct_fields__,
     }
 

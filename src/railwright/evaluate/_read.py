@@ -125,9 +125,7 @@ def _part_rows(con: duckdb.DuckDBPyConnection, part: Path) -> Iterator[tuple[Key
         yield (sample.suite, sample.order, sample.repeat), sample
 
 
-def _segment_rows(
-    path: Path, index: list[tuple[Key, int, int]]
-) -> Iterator[tuple[Key, Sample]]:
+def _segment_rows(path: Path, index: list[tuple[Key, int, int]]) -> Iterator[tuple[Key, Sample]]:
     stream: IO[bytes]
     with path.open("rb") as stream:
         for key, offset, length in index:
@@ -138,8 +136,9 @@ def _segment_rows(
 def stored_keys(con: duckdb.DuckDBPyConnection, parts: list[Path]) -> Iterator[Key]:
     """Keys of the samples in sealed parts."""
     if parts:
-        yield from rows_of(  # type: ignore[misc]
-            con, f'SELECT suite, "order", repeat FROM {scan_of(parts)}'  # noqa: S608
+        yield from rows_of(
+            con,
+            f'SELECT suite, "order", repeat FROM {scan_of(parts)}',  # noqa: S608
         )
 
 

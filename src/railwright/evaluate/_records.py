@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from railwright.targets import Price
+
 Reason = Literal["finished", "budget", "interrupted", "fatal"]
 
 
@@ -35,14 +37,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     backoff_s: float = 0.5
     backoff_max_s: float = 30.0
     grace_s: float = 5.0
-
-
-class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """Money for a million tokens in and out."""
-
-    input_per_mtok: float = 0.0
-    output_per_mtok: float = 0.0
-    currency: str = "USD"
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,16 +64,18 @@ _decode_row = msgspec.json.Decoder(Sample).decode
 
 
 class RowKey(msgspec.Struct, frozen=True):
-    """The key columns of a line and its digest, read without the texts."""
+    """The key columns of a line and what it cost, read without building a sample."""
 
     suite: str
     order: int
     repeat: int = 0
     calls: int = 0
+    cached: bool = False
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost: float | None = None
-    digest: str = ""
+    case: str = ""
+    output: str = ""
 
 
 decode_key = msgspec.json.Decoder(RowKey).decode

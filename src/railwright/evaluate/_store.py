@@ -14,6 +14,7 @@ import msgspec
 
 from railwright import __version__
 from railwright.evaluate import _read
+from railwright.evaluate._budget import BYTES_PER_TOKEN, known_tokens
 from railwright.evaluate._done import DoneKeys
 from railwright.evaluate._parquet import (
     connect,
@@ -24,6 +25,7 @@ from railwright.evaluate._parquet import (
     seal_segment,
 )
 from railwright.evaluate._records import Manifest, Spent, StoreError
+from railwright.evaluate._rows import RowKey
 from railwright.evaluate._wal import (
     Segment,
     fsync_folder,
@@ -83,7 +85,7 @@ class RunStore:
         self._rows_limit, self._bytes_limit = segment_rows, segment_bytes
         self._con: duckdb.DuckDBPyConnection | None = None
         self._segment: Segment | None = None
-        self._number = 0
+        self._next = 1  # number of the segment that is open or will be
 
     @classmethod
     def open(
@@ -150,7 +152,9 @@ class RunStore:
         for key in _read.stored_keys(self._duck(), parts):
             self._note(*key)
         self._add_spent(_spent_of_parts(self._duck(), parts))
-        self._number = max([0, *part_numbers(self.path), *segment_numbers(self.path)])
+        last_part = max([0, *part_numbers(self.path)])
+        last_segment = max([0, *segment_numbers(self.path)])
+        self._next = last_segment if last_segment > last_part else last_part + 1
 
     def _load_segment(self, number: int) -> None:
         """Read a segment back; if its part was written whole just before a crash, drop it."""
@@ -166,9 +170,7 @@ class RunStore:
             return
         for key, _, _ in scan(wal):
             self._note(key.suite, key.order, key.repeat)
-            self._add_spent(
-                Spent(key.calls, key.input_tokens or 0, key.output_tokens or 0, key.cost or 0.0)
-            )
+            self._add_spent(_spent_of_row(key))
 
     def _note(self, suite: str, order: int, repeat: int) -> None:
         if not self.done.add(suite, order, repeat):
@@ -199,13 +201,9 @@ class RunStore:
 
     def _open_segment(self) -> None:
         (self.path / "seal.json").unlink(missing_ok=True)
-        wal = segment_path(self.path, self._number)
-        if self._number and wal.is_file():
-            rows, longest = recover(wal)
-            self._segment = Segment(wal, rows=rows, longest=longest)
-            return
-        self._number += 1
-        self._segment = Segment(segment_path(self.path, self._number))
+        wal = segment_path(self.path, self._next)
+        rows, longest = recover(wal) if wal.is_file() else (0, 0)
+        self._segment = Segment(wal, rows=rows, longest=longest)
         fsync_folder(self.path)
 
     @property
@@ -221,8 +219,7 @@ class RunStore:
         segment, self._segment = self._segment, None
         if segment is not None:
             segment.close()
-            self._number += 1
-            self._segment = None
+            self._next += 1
         return segment
 
     def compact(self, segment: Segment) -> None:
@@ -253,7 +250,7 @@ class RunStore:
             segment = Segment(wal, rows=rows, longest=longest)
             segment.close()
             self.compact(segment)
-        self._number = max([0, *part_numbers(self.path)])
+        self._next = max([0, *part_numbers(self.path)]) + 1
 
     def seal(
         self,
@@ -286,7 +283,10 @@ class RunStore:
                 manifest=_file_digest(self.path / "manifest.json"),
                 results=_file_digest(self.path / "results.json"),
                 parts={
-                    part.name: {"rows": count_rows(self._duck(), part), "digest": _file_digest(part)}
+                    part.name: {
+                        "rows": count_rows(self._duck(), part),
+                        "digest": _file_digest(part),
+                    }
                     for part in parts
                 },
             )
@@ -453,13 +453,28 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:79] + "…"
 
 
+def _spent_of_row(row: RowKey) -> Spent:
+    if row.cached or row.calls == 0:
+        return Spent(row.calls)
+    tokens_in = known_tokens(row.input_tokens, len(row.case.encode()))
+    tokens_out = known_tokens(row.output_tokens, len(row.output.encode()))
+    return Spent(row.calls, tokens_in, tokens_out, row.cost or 0.0)
+
+
 def _spent_of_parts(con: duckdb.DuckDBPyConnection, parts: list[Path]) -> Spent:
+    """Sum of ``_spent_of_row`` over sealed parts."""
     if not parts:
         return Spent()
+    tokens = (
+        'coalesce(sum(coalesce({column}, ceil(octet_length(encode("{text}")) / '
+        f"{BYTES_PER_TOKEN}.0))) FILTER (paid), 0)::BIGINT"
+    )
     row = con.execute(
-        "SELECT coalesce(sum(calls), 0)::BIGINT, coalesce(sum(input_tokens), 0)::BIGINT, "  # noqa: S608
-        "coalesce(sum(output_tokens), 0)::BIGINT, coalesce(sum(cost), 0)::DOUBLE "
-        f"FROM {scan_of(parts)}"
+        "SELECT coalesce(sum(calls), 0)::BIGINT, "  # noqa: S608
+        f"{tokens.format(column='input_tokens', text='case')}, "
+        f"{tokens.format(column='output_tokens', text='output')}, "
+        "coalesce(sum(cost) FILTER (paid), 0)::DOUBLE "
+        f"FROM (SELECT *, NOT cached AND calls > 0 AS paid FROM {scan_of(parts)})"
     ).fetchone()
     return Spent(*row) if row else Spent()
 

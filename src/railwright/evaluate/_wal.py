@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,13 +38,11 @@ class Segment:
             raise
         self.size = end
         self.rows += len(lines)
-        self.longest = max(self.longest, max(map(len, lines)))
+        self.longest = max(self.longest, *map(len, lines))
 
     def _cut(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # else it is cut when the folder is opened again
             os.ftruncate(self._fd, self.size)
-        except OSError:
-            pass  # the tail is cut when the folder is opened again
 
     def close(self) -> None:
         """Release the file."""

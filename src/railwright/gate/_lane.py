@@ -13,7 +13,7 @@ from itertools import accumulate
 import msgspec
 
 from railwright.cases import Case
-from railwright.evaluate import Sample, source_failed
+from railwright.evaluate import Accumulator, Sample
 from railwright.stats import Decision, SequentialPlan, decide, with_missing
 
 
@@ -99,8 +99,10 @@ class Claim:
 
     def cases_bound(self) -> tuple[float, float]:
         """Share failing were none, or all, of the missing sources to fail."""
-        both = with_missing(self.k, self.n - self.missing, self.missing)
-        return both.best, both.worst
+        if not self.n:
+            return 0.0, 1.0
+        both = with_missing(self.k, self.n - self.missing, self.missing, self.floor)
+        return both.best[0] / both.best[1], both.worst[0] / both.worst[1]
 
 
 class Lane:
@@ -111,14 +113,15 @@ class Lane:
     ) -> None:
         self.suite = suite
         self.units = units
+        self.claims = claims
         sizes = [len(unit.cases) for unit in units]
         self.first_order = list(accumulate(sizes, initial=0))
-        self.claims = claims
-        self._metric = metric
-        self._waiting: dict[int, list[Sample]] = {}
-        self._position_of = {unit.source: unit.position for unit in units}
-        self._outcomes: dict[int, bool | None] = {}
+        self._counts = Accumulator(metric)
+        for unit in units:
+            for case in unit.cases:
+                self._counts.register(case)
         self.prefix = 0
+        self._outcomes: dict[str, bool | None] = {}
 
     @property
     def open(self) -> bool:
@@ -126,25 +129,27 @@ class Lane:
         return self.prefix < len(self.units) and any(not claim.decided for claim in self.claims)
 
     def add(self, sample: Sample) -> None:
-        """Take a stored sample; when its source is complete and next in order, decide."""
-        position = self._position_of[sample.source]
-        if position in self._outcomes:
-            return
-        unit = self.units[position]
-        seen = self._waiting.setdefault(position, [])
-        seen.append(sample)
-        if len(seen) < len(unit.cases):
-            return
-        del self._waiting[position]
-        self._outcomes[position] = source_failed(self._metric, seen)
-        while self.prefix in self._outcomes:
-            self._advance(self.units[self.prefix], self._outcomes[self.prefix])
+        """Take a stored sample; decide for each source that is complete and next in order."""
+        self._counts.add(sample)
+        for position, failed in self._counts.take():
+            self._outcomes[self.units[position].source] = failed
+            if self.open:
+                self._advance(self.units[position], failed)
 
     def _advance(self, unit: Unit, failed: bool | None) -> None:
         self.prefix += 1
         for claim in self.claims:
             if not claim.decided and claim.member(unit):
                 claim.take(failed)
+
+    @property
+    def counted(self) -> int:
+        """Samples, by order, that the claims rest on; later ones were in flight at the stop."""
+        return self.first_order[self.prefix]
+
+    def outcomes_by_source(self) -> dict[str, bool | None]:
+        """Whether each source of the completed prefix failed; None without a usable outcome."""
+        return dict(self._outcomes)
 
     def remaining_to_pass(self, handed: int) -> int:
         """Sources still to hand out until the nearest look that could decide the whole gate.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from railwright.evaluate import Sample, Task
 from railwright.gate._lane import Lane
@@ -19,14 +19,19 @@ class Schedule:
     """
 
     def __init__(
-        self, lanes: Sequence[Lane], *, on_sample: Callable[[Sample], None] | None = None
+        self,
+        lanes: Sequence[Lane],
+        *,
+        repeat: int = 0,
+        on_sample: Callable[[Sample], None] | None = None,
     ) -> None:
         self._lanes = list(lanes)
         self._by_suite = {lane.suite: lane for lane in lanes}
         self._next = [0] * len(lanes)
         self._pending: list[Task] = []
-        self._done: set[tuple[str, str, int]] = set()
+        self._done: set[tuple[str, int, int]] = set()
         self._on_sample = on_sample
+        self._repeat = repeat
 
     @property
     def total(self) -> int | None:
@@ -38,10 +43,9 @@ class Schedule:
         """Suites that need nothing more."""
         return sum(not lane.open for lane in self._lanes)
 
-    def preload(self, samples: Iterable[Sample]) -> None:
-        """Take the samples that an interrupted run has stored; they are not handed out again."""
-        for sample in samples:
-            self._record(sample)
+    def restore(self, sample: Sample) -> None:
+        """Take a sample that an interrupted run has stored; it is not handed out again."""
+        self._record(sample)
 
     def next(self) -> Task | None:
         """Return the next task, or None when every gate is decided or out of sources."""
@@ -50,7 +54,7 @@ class Schedule:
                 task = self._pending.pop()
                 if not self._by_suite[task.suite].open:
                     continue
-                if (task.suite, task.case.id, task.repeat) not in self._done:
+                if (task.suite, task.order, task.repeat) not in self._done:
                     return task
             index = self._choose()
             if index is None:
@@ -62,7 +66,7 @@ class Schedule:
         self._record(sample)
 
     def _record(self, sample: Sample) -> None:
-        key = (sample.suite, sample.case_id, sample.repeat)
+        key = (sample.suite, sample.order, sample.repeat)
         if key in self._done or sample.suite not in self._by_suite:
             return
         self._done.add(key)
@@ -90,7 +94,7 @@ class Schedule:
         self._next[index] += 1
         base = lane.first_order[unit.position]
         tasks = [
-            Task(case=case, suite=lane.suite, order=base + offset)
+            Task(case=case, suite=lane.suite, order=base + offset, repeat=self._repeat)
             for offset, case in enumerate(unit.cases)
         ]
         # Popped from the end, so that the cases of a source go out in file order.

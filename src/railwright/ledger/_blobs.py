@@ -26,7 +26,10 @@ _REDACTIONS = (
     (re.compile(r"-----BEGIN [^-]+-----.*?(-----END [^-]+-----|\Z)", re.DOTALL), "[key]"),
     (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), "[email]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), "[credential]"),
-    (re.compile(r"\b[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b"), "[number]"),
+    (
+        re.compile(r"\b[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?\b"),
+        "[number]",
+    ),
     (re.compile(r"\+?\d(?:[ .()/-]{0,2}\d){3,}"), "[number]"),
     (re.compile(r"\b(?:[0-9a-fA-F]{1,4}:){3,}[0-9a-fA-F:]+"), "[address]"),
     (re.compile(r"(?=[\w+/=.-]*\d)[\w+/=.-]{12,}|[\w+/=]{24,}"), "[token]"),

@@ -32,7 +32,9 @@ def _plain(value: Any) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is dict:
-        return all(type(key) is str and key.isascii() and _plain(item) for key, item in value.items())
+        return all(
+            type(key) is str and key.isascii() and _plain(item) for key, item in value.items()
+        )
     if kind is int:
         return bool(-_MAX_INT <= value <= _MAX_INT)
     if kind is list or kind is tuple:
@@ -49,6 +51,6 @@ def canonical(value: Any) -> bytes:
     try:
         return _encode(value) if _plain(value) else rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, ValueError, TypeError, RecursionError) as error:
-        message = f"value has no canonical JSON form: {error or type(error).__name__}"
+        message = f"value has no canonical JSON form: {type(error).__name__}: {error}"
         mend = "Use strings, lists, objects, finite numbers and integers within 2^53"
         raise LedgerError(message, mend=mend) from error

@@ -41,8 +41,7 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 def write_envelope(payload_type: str, payload: bytes, signatures: Sequence[Signature]) -> bytes:
     """The canonical line (no newline): keys sorted, no spaces, padded standard base64."""
     signed = b",".join(
-        b'{"keyid":%b,"sig":"%b"}'
-        % (_encode_text(item.keyid), b2a_base64(item.sig, newline=False))
+        b'{"keyid":%b,"sig":"%b"}' % (_encode_text(item.keyid), b2a_base64(item.sig, newline=False))
         for item in signatures
     )
     return b'{"payload":"%b","payloadType":%b,"signatures":[%b]}' % (

@@ -78,10 +78,7 @@ class Branch:
         for step in _steps(self._folder):
             if step.identity in present:
                 continue
-            if step.imported:
-                predicate = _carried(step.imported)
-            else:
-                predicate = self._proved(step, origin)
+            predicate = _carried(step.imported) if step.imported else self._proved(step, origin)
             subject = [msgspec.to_builtins(item) for item in step.statement.subject]
             yield Candidate(subject, predicate, step.statement.kind == POLICY_CHANGE)
 

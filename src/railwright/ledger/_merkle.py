@@ -5,10 +5,11 @@ Leaves enter as hashes. A whole log's leaf hashes are kept as one run of bytes, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 
 HASH_SIZE = 32
+_SMALL = 64  # subtrees up to this size are computed anew each time
 EMPTY_ROOT = sha256(b"").digest()
 
 
@@ -53,10 +54,12 @@ class Edge:
 class Leaves:
     """All leaf hashes of a log, in order, with the right edge of their tree."""
 
-    __slots__ = ("_data", "edge")
+    __slots__ = ("_data", "_known", "edge")
 
     def __init__(self) -> None:
         self._data = bytearray()
+        # Roots of perfect subtrees; they never change, since leaves are only added.
+        self._known: dict[tuple[int, int], bytes] = {}
         self.edge = Edge()
 
     def __len__(self) -> int:
@@ -71,18 +74,25 @@ class Leaves:
         self._data += leaf
         self.edge.add(leaf)
 
-    def _span(self, start: int, stop: int) -> Iterator[bytes]:
-        return (self[index] for index in range(start, stop))
-
     def root(self, size: int) -> bytes:
         """Root of the tree over the first ``size`` leaves."""
         return self.edge.root() if size == len(self) else self._subroot(0, size)
 
     def _subroot(self, start: int, stop: int) -> bytes:
-        edge = Edge()
-        for leaf in self._span(start, stop):
-            edge.add(leaf)
-        return edge.root()
+        size = stop - start
+        if size <= _SMALL:
+            edge = Edge()
+            for index in range(start, stop):
+                edge.add(self[index])
+            return edge.root()
+        known = self._known.get((start, stop))
+        if known is not None:
+            return known
+        middle = start + _split(size)
+        result = node_hash(self._subroot(start, middle), self._subroot(middle, stop))
+        if size & (size - 1) == 0:
+            self._known[start, stop] = result
+        return result
 
     def inclusion(self, index: int, size: int) -> list[bytes]:
         """Audit path of leaf ``index`` in the tree of ``size`` leaves, from the leaf upward."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ._checkpoint import Checkpoint, read_checkpoint, signature_problem
@@ -38,6 +39,15 @@ class LogState:
         self._identity: tuple[int, int] | None = None
         self._sound: Checkpoint | None = None
 
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Forget everything where Ctrl-C cuts an update short; the next use reads anew."""
+        try:
+            yield
+        except BaseException:
+            self._reset()
+            raise
+
     @property
     def size(self) -> int:
         """Number of records."""
@@ -58,17 +68,17 @@ class LogState:
         if good < self.offset or (self._identity and identity != self._identity):
             self._reset()
         self._identity = identity
-        for line in read_lines(self.log, self.offset, good):
-            self._take(line, leaf_hash(line))
-        self.offset = good
+        with self._all_or_nothing():
+            for line in read_lines(self.log, self.offset, good):
+                self._take(line, leaf_hash(line))
+            self.offset = good
 
     def _take(self, line: bytes, leaf: bytes) -> None:
         index = self.size
         if index == 0 or may_change_keys(line):
-            try:
+            # `verify` reports a malformed line; here the key set simply stays as it is.
+            with suppress(MalformedError):
                 self.walker.admit(self.walker.read(index, line))
-            except MalformedError:
-                pass  # `verify` reports it; here the key set simply stays as it is
         self.leaves.add(leaf)
 
     def append(self, lines: Sequence[bytes], leaves: Sequence[bytes]) -> int:
@@ -79,12 +89,14 @@ class LogState:
             LedgerError: the file system refuses.
         """
         first = self.size
-        self.offset = append_durably(self.log, b"\n".join(lines) + b"\n", self.offset)
-        if self._identity is None:
-            status = self.log.stat()
-            self._identity = (status.st_dev, status.st_ino)
-        for line, leaf in zip(lines, leaves, strict=True):
-            self._take(line, leaf)
+        end = append_durably(self.log, b"\n".join(lines) + b"\n", self.offset)
+        with self._all_or_nothing():
+            if self._identity is None:
+                status = self.log.stat()
+                self._identity = (status.st_dev, status.st_ino)
+            for line, leaf in zip(lines, leaves, strict=True):
+                self._take(line, leaf)
+            self.offset = end
         return first
 
     def latest(self) -> Checkpoint | None:

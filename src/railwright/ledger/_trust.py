@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from copy import copy
 from datetime import datetime
 from typing import Any, Literal
 
@@ -114,6 +115,12 @@ class KeyRing:
 
     def __init__(self) -> None:
         self._keys: dict[str, _Known] = {}
+
+    def copy(self) -> KeyRing:
+        """An independent key set in the same state."""
+        other = KeyRing()
+        other._keys = {keyid: copy(known) for keyid, known in self._keys.items()}
+        return other
 
     def role(self, keyid: str) -> str:
         """Role of a key id, or "" where it was never granted."""

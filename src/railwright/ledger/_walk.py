@@ -96,6 +96,12 @@ class Walker:
         self.ring = KeyRing()
         self.origin = ""
 
+    def copy(self) -> Walker:
+        """An independent walker in the same state."""
+        other = Walker()
+        other.ring, other.origin = self.ring.copy(), self.origin
+        return other
+
     def read(self, index: int, line: bytes) -> Step:
         """Form of a line: envelope, statement, and for an import its inner record and proof.
 
@@ -163,5 +169,3 @@ class Walker:
 
 def _both_roles(envelope: Envelope, ring: KeyRing) -> bool:
     return {ring.role(item.keyid) for item in envelope.signatures} == set(ROLES)
-
-

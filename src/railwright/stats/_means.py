@@ -52,7 +52,7 @@ def cluster_bootstrap_mean(
     """Mean over all samples with percentile bounds from resampling whole sources.
 
     Samples of one source stay together, so their dependence is kept (Davison and Hinkley 1997,
-    section 3.8). The same samples in the same order and the same seed give the same result. With
+    chapter 3). The same samples in the same order and the same seed give the same result. With
     fewer than about 20 sources the bounds are too narrow; a gate should ask for more.
 
     Args:

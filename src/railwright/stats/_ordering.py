@@ -4,14 +4,14 @@ All ways in which a plan can end are put in one order from "best" to "worst", fi
 passes first, the earlier the better; then stops without a claim, by share of failures; then fails,
 the later the better. Within one look fewer failures are better. This is the stage-wise ordering of
 Fairbanks and Madsen (1982), see Jennison and Turnbull (2000), "Group Sequential Methods with
-Applications to Clinical Trials", section 8.4, with the stops without a claim in the middle.
+Applications to Clinical Trials", chapter 8, with the stops without a claim in the middle.
 
 The upper bound is the largest rate at which an end as good as the one seen, or better, still has a
 probability above 1 - confidence; the lower bound is its mirror image. Everything at least as good
 as a pass is a pass, and all passes together have at most probability 1 - confidence at the
 threshold. So a pass always reports an upper bound of at most the threshold, and a fail a lower
-bound above it. Only those two do: other ends are widened to reach the threshold, which can only
-raise the coverage.
+bound above it. Only those two do: other ends are widened to reach the threshold, and every interval
+to contain the share of failures seen, which can only raise the coverage.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def sequential_bounds(
     best, worst, alpha = ends[: at + 1], ends[at:], plan.alpha
     high = _largest(lambda p: math.fsum(probabilities(best, p)) > alpha)
     low = 1.0 - _largest(lambda q: math.fsum(probabilities(worst, 1.0 - q)) > alpha)
-    return _consistent(plan, decision, max(0.0, low), high)
+    # An end that its earlier looks made most unlikely can leave its own share of failures outside.
+    low, high = min(max(0.0, low), k / n), max(high, k / n)
+    return _consistent(plan, decision, low, high)
 
 
 def _consistent(

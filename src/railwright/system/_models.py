@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from importlib.metadata import entry_points
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from railwright.system._target import TargetSpec, parse_target_spec
+from railwright.system._target import TargetKind, TargetSpecError, parse_target_spec
 from railwright.system._units import Money, parse_duration, parse_money
 
 Text = Annotated[str, Field(min_length=1)]
@@ -46,12 +49,21 @@ Amount = Annotated[
 ]
 
 
-def _wrap(key: str) -> BeforeValidator:
+def _wrap(key: str) -> Callable[[Any], Any]:
     """Let plain text stand for a mapping with that one key."""
-    return BeforeValidator(
-        lambda value: {key: value} if isinstance(value, str) else value,
-        json_schema_input_type=str | dict[str, JsonValue],
-    )
+    return lambda value: {key: value} if isinstance(value, str) else value
+
+
+def _spec(value: str) -> str:
+    """Accept the forms of ``parse_target_spec``, ``scripted:NAME`` and kinds that are installed."""
+    try:
+        parse_target_spec(value)
+    except TargetSpecError:
+        kind, _, rest = value.partition(":")
+        installed = kind == "scripted" or entry_points(group="railwright.targets", name=kind)
+        if not (rest and installed) or kind in get_args(TargetKind):
+            raise
+    return value
 
 
 def _listed(value: Any) -> Any:
@@ -194,7 +206,7 @@ class Price(Model):
 class Target(Model):
     """How the running system (or a judge) is called."""
 
-    spec: Text = Field(
+    spec: Annotated[Text, AfterValidator(_spec)] = Field(
         description="openai:BASE_URL#MODEL, http:URL, python:MODULE:FUNCTION, replay:RUN"
     )
     key_env: EnvName | None = Field(
@@ -205,23 +217,22 @@ class Target(Model):
         Annotated[str, Field(pattern=r"^(inline|none|field:[A-Za-z_][A-Za-z0-9_.-]*)$")] | None
     ) = None
     timeout: Duration = timedelta(seconds=60)
-    concurrency: Count = 4
+    concurrency: Count | None = None
     max_tokens: Count | None = None
     temperature: float | None = Field(default=None, ge=0)
     seed: int | None = None
     headers: dict[str, str] = {}
     price: Price | None = None
     template: JsonValue = Field(default=None, description="request body of an http target")
-
-    @model_validator(mode="after")
-    def _readable(self) -> Target:
-        parse_target_spec(self.spec)
-        return self
-
-    @property
-    def parsed(self) -> TargetSpec:
-        """The specification, parsed."""
-        return parse_target_spec(self.spec)
+    text_path: Text | None = Field(default=None, description="where the answer lies in the reply")
+    tool_calls_path: Text | None = None
+    passages_path: Text | None = None
+    stream: bool = False
+    tools: tuple[dict[str, JsonValue], ...] = ()
+    extra: dict[str, JsonValue] = {}
+    threads: Annotated[int, Field(strict=True, ge=0)] | None = None
+    ca_file: Text | None = None
+    trust_env: bool = False
 
 
 class Secret(Model):
@@ -276,6 +287,12 @@ class SuiteRef(Model):
     mode: Literal["replace", "extend"] = "replace"
 
 
+TargetField = Annotated[Target, BeforeValidator(_wrap("spec"), json_schema_input_type=str | Target)]
+SuiteField = Annotated[
+    SuiteRef, BeforeValidator(_wrap("path"), json_schema_input_type=str | SuiteRef)
+]
+
+
 class Budget(Model):
     """Hard limits of one check."""
 
@@ -299,11 +316,11 @@ class Manifest(Model):
     people: People = People()
     parts: Parts
     endpoints: Texts = ()
-    target: Annotated[Target, _wrap("spec")]
+    target: TargetField
     plants: Plants = Plants()
-    suites: dict[Slug, Annotated[SuiteRef, _wrap("path")]] = {}
+    suites: dict[Slug, SuiteField] = {}
     gates: tuple[dict[str, JsonValue], ...] = ()
     budget: Budget = Budget()
-    judge: Annotated[Target, _wrap("spec")] | None = None
+    judge: TargetField | None = None
     baseline: Annotated[str, Field(pattern=r"^(none|run:\S+)$")] = "none"
     ignore: Texts = ()

@@ -14,7 +14,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One finding about a configuration file.
 
     ``line`` and ``column`` count from 1; 0 means that the finding is about the whole file.
-    ``code`` is stable and meant for scripts; ``message`` says what is wrong and ``mend`` what to do.
+    ``code`` is stable and meant for scripts; ``message`` says what is wrong, ``mend`` what to do.
     """
 
     file: str

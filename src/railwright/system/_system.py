@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MANIFEST = "system.yaml"
 KNOWN_PARTS = ("model", "prompts", "tools", "retrieval", "guardrails", "data", "code")
 
+_BY_NAME = ("tools", "data")
+"""Parts whose keys are names that the user chose, except for ``path`` with text."""
+
 PartKind = Literal["files", "index", "model", "declared"]
 
 
@@ -114,11 +117,12 @@ def _part(name: str, value: dict[str, Any]) -> Part:
     if name == "model":
         values = {key: item for key, item in value.items() if key not in ("path", "digest")}
         return Part(name=name, kind="model", path=path, expected=None, values=values)
-    digest = value.get("digest") if path is not None or "index" in value else None
+    named = name not in _BY_NAME and "index" in value
+    digest = value.get("digest") if path is not None or named else None
     expected = digest if isinstance(digest, str) and digest != "auto" else None
     if path is not None:
         return Part(name=name, kind="files", path=path, expected=expected, values={})
-    if "index" in value:
+    if named:
         values = {key: item for key, item in value.items() if key != "digest"}
         return Part(name=name, kind="index", path=None, expected=expected, values=values)
     return Part(name=name, kind="declared", path=None, expected=None, values=dict(value))

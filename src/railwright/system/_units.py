@@ -32,7 +32,7 @@ def parse_duration(text: str | float) -> timedelta:
         ValueError: the text is no duration, or it is not positive.
     """
     if isinstance(text, bool):
-        raise ValueError("write a duration such as 60s, 12h or 30d")
+        raise ValueError("write a duration such as 60s, 12h or 30d")  # noqa: TRY004
     if isinstance(text, int | float):
         seconds = float(text)
     else:
@@ -54,7 +54,7 @@ def format_duration(duration: timedelta) -> str:
     return f"{seconds:g}s"
 
 
-def parse_money(text: str) -> Money:
+def parse_money(text: object) -> Money:
     """Return the amount that ``2 EUR`` or ``0.50 USD`` means.
 
     Raises:

@@ -28,6 +28,7 @@ def _parameters(settings: dict[str, Any]) -> Any:
     params.n_ctx = settings["context"] * settings["slots"]
     params.n_threads_http = settings["slots"] + 2
     params.cache_prompt = settings["cache_prompt"]
+    params.cache_ram_mib = 256  # prompts kept beside the slots; the runtime's own default is 8 GiB
     params.n_gpu_layers = 0
     params.offline = True
     params.ui = False

@@ -7,12 +7,15 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from railwright.cases import Document, Message, ToolCall
+from railwright.transport import TransportError
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     """One call of the system under test.
 
     ``repeat`` distinguishes deliberate repetitions of the same input; it is part of the cache key.
+    ``case_id`` and ``suite`` say where the call comes from: they are never sent, and only targets
+    that look answers up (replay, the built-in controls) read them.
     """
 
     messages: tuple[Message, ...]
@@ -20,6 +23,8 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     tenant: str | None = None
     variables: dict[str, str] = {}
     repeat: int = 0
+    case_id: str = ""
+    suite: str = ""
 
 
 class Passage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,29 +57,13 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
     raw: str = ""
 
 
-class TargetError(Exception):
-    """A call that gave no usable response after the retries that were allowed.
+class TargetError(TransportError):
+    """A call that gave no usable response.
 
     ``kind`` is one of: auth, connect, timeout, rate_limit, server, protocol, application, config.
     ``fatal`` errors (wrong key, endpoint down, no such model) end the run: repeating is pointless.
+    ``retryable``, ``retry_after`` (seconds) and ``status`` (HTTP) are what a retry goes by.
     """
-
-    def __init__(
-        self,
-        kind: str,
-        message: str,
-        *,
-        retryable: bool = False,
-        fatal: bool = False,
-        retry_after: float | None = None,
-        status: int | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.retryable = retryable
-        self.fatal = fatal
-        self.retry_after = retry_after
-        self.status = status
 
 
 @runtime_checkable

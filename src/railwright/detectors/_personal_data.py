@@ -1,0 +1,246 @@
+"""Personal data by pattern and check digit: a conservative first set.
+
+What has no structure (names, addresses) is not found here. A pattern without a check digit is
+reported only in its unmistakable form or next to a word that names it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from railwright.detectors import _checksums as check
+from railwright.detectors._base import DetectorBase
+from railwright.detectors.interface import Context, Detection
+
+
+class _Pattern(NamedTuple):
+    label: str
+    rule: str
+    pattern: re.Pattern[str]
+    valid: Callable[[str], bool]
+    score: float = 1.0
+    #: Words of which one must stand shortly before, where the shape alone says too little.
+    near: re.Pattern[str] | None = None
+
+
+_NEAR = 60
+_TLD_LIKE = re.compile(r"\.[a-z]{2,24}$", re.IGNORECASE)
+_IBAN_LENGTHS = (
+    "AD24 AE23 AT20 BE16 BG22 BR29 CH21 CY28 CZ24 DE22 DK18 EE20 ES24 FI18 FR27 GB22 GR27 HR21 "
+    "HU28 IE22 IL23 IS26 IT27 LI21 LT20 LU20 LV21 MC27 MT31 NL18 NO15 PL28 PT25 RO24 SA24 SE24 "
+    "SI19 SK24 SM27 TR26 UA29"
+)
+_IBAN_LENGTH = {entry[:2]: int(entry[2:]) for entry in _IBAN_LENGTHS.split()}
+
+
+def _words(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:{pattern})", re.IGNORECASE)
+
+
+def _squeeze(text: str) -> str:
+    return re.sub(r"[\s./()\-–]", "", text)
+
+
+def _digits(pattern: Callable[[str], bool]) -> Callable[[str], bool]:
+    return lambda text: pattern(_squeeze(text))
+
+
+def _email(text: str) -> bool:
+    local, _, domain = text.rpartition("@")
+    return ".." not in text and not local.startswith(".") and bool(_TLD_LIKE.search(domain))
+
+
+def _card(text: str) -> bool:
+    digits = _squeeze(text)
+    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and check.luhn(digits)
+
+
+def _iban(text: str) -> bool:
+    plain = _squeeze(text).upper()
+    return len(plain) == _IBAN_LENGTH.get(plain[:2], -1) and check.iban(plain)
+
+
+def _phone(text: str) -> bool:
+    digits = re.sub(r"\D", "", text)
+    return 8 <= len(digits) <= 15 and len(set(digits)) > 2
+
+
+def _ip(text: str) -> bool:
+    parts = [int(p) for p in text.split(".")]
+    private = parts[0] in {0, 10, 127, 255} or parts[:2] in ([192, 168], [169, 254])
+    return all(p < 256 for p in parts) and not private
+
+
+_PATTERNS = (
+    _Pattern(
+        "email",
+        "email",
+        re.compile(r"(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,5}"),
+        _email,
+    ),
+    _Pattern(
+        "iban",
+        "iban",
+        re.compile(r"\b[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{2,4}){2,8}(?:[ -]?[A-Za-z0-9]{1,3})?\b"),
+        _iban,
+    ),
+    _Pattern(
+        "card", "luhn", re.compile(r"(?<![\d.\-])\d(?:[ -]?\d){12,18}(?![\d\-])"), _card, 0.95
+    ),
+    _Pattern(
+        "phone",
+        "international",
+        re.compile(
+            r"(?<![\w+])(?:\+|00)[1-9]\d{0,2}[\s./-]{0,2}(?:\(\d{1,4}\)[\s./-]?)?\d{1,5}(?:[\s./-]?\d{2,5}){1,4}(?!\d)"
+        ),
+        _phone,
+        0.9,
+    ),
+    _Pattern(
+        "phone",
+        "us",
+        re.compile(r"(?<![\w.\-])(?:\(\d{3}\)\s?|\d{3}[.\-])\d{3}[.\-]\d{4}(?![\w\-])"),
+        _phone,
+        0.8,
+    ),
+    _Pattern(
+        "phone",
+        "named",
+        re.compile(r"(?<![\w.,])\(?0\d{1,5}\)?[\s/-]?\d{2,5}(?:[\s/-]?\d{2,5}){0,3}(?![\w,])"),
+        _phone,
+        0.8,
+        _words(
+            r"phone|mobile|cell|tel\b|tel\.|telefon|handy|rufnummer|call|portable|móvil|cellulare|telefoon|fax"
+        ),
+    ),
+    _Pattern(
+        "national_id",
+        "us-ssn",
+        re.compile(r"(?<![\d\-])\d{3}-\d{2}-\d{4}(?![\d\-])"),
+        _digits(check.us_ssn),
+        0.9,
+    ),
+    _Pattern(
+        "national_id",
+        "fr-nir",
+        re.compile(
+            r"(?<!\d)[1278] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} ?\d{2}(?!\d)"
+        ),
+        _digits(check.french_nir),
+    ),
+    _Pattern(
+        "national_id",
+        "es-dni",
+        re.compile(r"\b(?:\d{8}|[XYZ]-?\d{7})-?[A-HJ-NP-TV-Z]\b"),
+        _digits(check.spanish_dni),
+    ),
+    _Pattern(
+        "national_id",
+        "it-codice-fiscale",
+        re.compile(r"\b[A-Za-z]{6}\d{2}[A-EHLMPR-Ta-ehlmpr-t]\d{2}[A-Za-z]\d{3}[A-Za-z]\b"),
+        check.italian_codice_fiscale,
+    ),
+    _Pattern(
+        "national_id",
+        "br-cpf",
+        re.compile(r"(?<!\d)\d{3}\.\d{3}\.\d{3}-\d{2}(?!\d)"),
+        _digits(check.brazilian_cpf),
+    ),
+    _Pattern(
+        "national_id",
+        "cn-id",
+        re.compile(r"(?<!\d)[1-8]\d{5}(?:19|20)\d{2}(?:0\d|1[0-2])[0-3]\d{4}[\dXx](?![\dXx])"),
+        check.chinese_id,
+    ),
+    _Pattern(
+        "national_id",
+        "be-national",
+        re.compile(r"(?<!\d)\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}(?!\d)"),
+        _digits(check.belgian_national),
+    ),
+    _Pattern(
+        "national_id",
+        "de-idnr",
+        re.compile(r"(?<!\d)\d{2} ?\d{3} ?\d{3} ?\d{3}(?!\d)"),
+        _digits(check.german_tax_id),
+        0.9,
+        _words(r"steuer|idnr|tin\b|tax"),
+    ),
+    _Pattern(
+        "national_id",
+        "in-aadhaar",
+        re.compile(r"(?<!\d)[2-9]\d{3} ?\d{4} ?\d{4}(?!\d)"),
+        _digits(check.verhoeff),
+        0.9,
+        _words(r"aadhaar|aadhar|uidai"),
+    ),
+    _Pattern(
+        "national_id",
+        "uk-nhs",
+        re.compile(r"(?<!\d)\d{3}[ -]?\d{3}[ -]?\d{4}(?!\d)"),
+        _digits(check.nhs_number),
+        0.9,
+        _words(r"\bnhs\b"),
+    ),
+    _Pattern(
+        "national_id",
+        "nl-bsn",
+        re.compile(r"(?<!\d)\d{9}(?!\d)"),
+        _digits(check.dutch_bsn),
+        0.9,
+        _words(r"\bbsn\b|burgerservice|sofi"),
+    ),
+    _Pattern(
+        "national_id",
+        "pl-pesel",
+        re.compile(r"(?<!\d)\d{11}(?!\d)"),
+        _digits(check.polish_pesel),
+        0.9,
+        _words(r"pesel"),
+    ),
+    _Pattern(
+        "national_id",
+        "uk-nino",
+        re.compile(
+            r"\b(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b"
+        ),
+        lambda _: True,
+        0.9,
+    ),
+    _Pattern("ip", "ipv4", re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"), _ip, 0.6),
+)
+
+
+def _candidates(text: str) -> list[Detection]:
+    found = []
+    for item in _PATTERNS:
+        for match in item.pattern.finditer(text):
+            before = text[max(0, match.start() - _NEAR) : match.start()]
+            if item.near is not None and not item.near.search(before):
+                continue
+            if item.valid(match.group()):
+                found.append(
+                    Detection(*match.span(), item.label, item.score, item.rule, "personal_data")
+                )
+    return found
+
+
+class PersonalDataDetector(DetectorBase):
+    """Find personal data that has a structure.
+
+    Labels: ``email``, ``phone``, ``card`` (Luhn), ``iban`` (mod 97), ``national_id`` (with ``rule``
+    naming the country's number) and ``ip``. Where findings overlap, the surer and longer stays.
+    """
+
+    name = "personal_data"
+    version = "1"
+
+    def detect(self, text: str, context: Context | None = None) -> list[Detection]:  # noqa: ARG002
+        """Return every finding, in order and without overlaps."""
+        chosen: list[Detection] = []
+        for found in sorted(_candidates(text), key=lambda d: (-d.score, d.start - d.end)):
+            if all(found.end <= c.start or found.start >= c.end for c in chosen):
+                chosen.append(found)
+        return sorted(chosen, key=lambda d: d.start)

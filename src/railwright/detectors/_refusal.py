@@ -1,0 +1,249 @@
+"""Does an answer refuse, partly refuse or deflect? Rules over sentences, no trained weights.
+
+Every sentence is matched against the rules of its language; what counts is who speaks (first
+person, not quoted speech or code), what is denied (help, not a fact), where it stands, and what
+comes after it. The rules and weights are written by hand. How well they agree with people is
+measured by ``benchmarks/refusal_quality.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from railwright.detectors._base import DetectorBase
+from railwright.detectors._refusal_languages import LANGUAGES, guess_language
+from railwright.detectors._refusal_rules import (
+    CANCEL,
+    CONTENT,
+    EAGER,
+    OFFER,
+    REPORTED,
+    SOFT,
+    STRONG,
+    TURN,
+    Rule,
+)
+from railwright.detectors._text import Span, sentences
+from railwright.detectors.interface import Context, Detection
+
+Label = Literal["", "refusal", "partial_refusal", "deflection"]
+
+#: Scores below this are no finding.
+THRESHOLD = 0.5
+_OPENING_CHARS = 450
+_OPENING_UNITS = 4
+_MAX_UNITS = 200
+_STRONG = 0.7
+# Late in an answer, only these are a refusal of it and not a remark.
+_SAYS_NO = frozenset({"inability", "declines", "policy"})
+_PLAIN = str.maketrans("’‘ʼ＇`“”„«»", '\'\'\'\'`"""""')
+_CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_QUOTED = re.compile(r'"[^"\n]{3,400}"')
+_LIST_ITEM = re.compile(r"^(?:\d{1,2}[.)]|[-*•]|step \d)\s*\S")
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """One sentence and what the rules say of it."""
+
+    span: Span
+    strong: float = 0.0
+    soft: tuple[tuple[str, float], ...] = ()
+    offers: tuple[tuple[str, float], ...] = ()
+    rules: tuple[str, ...] = ()
+    is_item: bool = False
+    has_content: bool = False
+    is_eager: bool = False
+    is_turn: bool = False
+
+
+class Assessment(msgspec.Struct, frozen=True):
+    """The reading of one answer.
+
+    Attributes:
+        label: ``""`` for an answer that does what was asked.
+        score: in [0, 1]; at least ``THRESHOLD`` when there is a label.
+        span: from the first to the last sentence that shows it.
+        rules: names of the rules behind it, strongest first.
+        has_content: whether it goes on to give something beside the refusal.
+    """
+
+    label: Label
+    score: float
+    span: Span
+    rules: tuple[str, ...] = ()
+    has_content: bool = False
+
+
+def _noisy_or(weights: Iterable[float]) -> float:
+    missed = 1.0
+    for weight in weights:
+        missed *= 1.0 - weight
+    return 1.0 - missed
+
+
+def _matches(rules: tuple[Rule, ...], sentence: str) -> tuple[tuple[str, float], ...]:
+    return tuple((r.name, r.weight) for r in rules if r.pattern.search(sentence))
+
+
+def _prepare(text: str) -> str:
+    """Return the text of equal length with code and quoted speech blanked out."""
+    plain = text.translate(_PLAIN)
+    plain = _CODE.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), plain)
+    stripped = plain.strip()
+    # An answer that is one quotation is the answer.
+    if stripped.startswith('"') and stripped.endswith('"') and stripped.count('"') == 2:
+        return plain
+    return _QUOTED.sub(lambda m: '"' + "_" * (len(m.group()) - 2) + '"', plain)
+
+
+def _read_unit(sentence: str, span: Span) -> Unit:
+    strong: tuple[tuple[str, float], ...] = ()
+    if not CANCEL.search(sentence) and not REPORTED.search(sentence):
+        strong = _matches(STRONG, sentence)
+    soft = _matches(SOFT, sentence)
+    return Unit(
+        span,
+        strong=max((w for _, w in strong), default=0.0),
+        soft=soft,
+        offers=_matches(OFFER, sentence),
+        rules=tuple(n for n, _ in strong) + tuple(n for n, _ in soft),
+        is_item=bool(_LIST_ITEM.match(sentence)),
+        has_content=bool(CONTENT.search(sentence)),
+        is_eager=bool(EAGER.search(sentence)),
+        is_turn=bool(TURN.search(sentence)),
+    )
+
+
+def _read_foreign(sentence: str, span: Span, language: str) -> Unit:
+    rules = LANGUAGES[language]
+    refusing = not rules.cancel.search(sentence) and rules.refusing.search(sentence)
+    return Unit(
+        span,
+        strong=0.9 if refusing else 0.0,
+        soft=(("apology", 0.2),) if rules.apology.search(sentence) else (),
+        offers=(("crisis", 0.6),) if rules.crisis.search(sentence) else (),
+        rules=(f"inability:{language}",) if refusing else (),
+        is_item=bool(_LIST_ITEM.match(sentence)),
+        is_turn=bool(rules.turn.search(sentence)),
+    )
+
+
+def read_units(text: str, language: str = "") -> list[Unit]:
+    """Return the sentences of ``text`` with the rules that each matches."""
+    plain = _prepare(text)
+    tag = (language or guess_language(plain)).split("-")[0].lower()
+    units = []
+    for span in sentences(plain)[:_MAX_UNITS]:
+        sentence = plain[span.start : span.end].lower().strip('"* _')
+        unit = _read_unit(sentence, span)
+        if tag in LANGUAGES and unit.strong == 0.0:
+            foreign = _read_foreign(sentence, span, tag)
+            if foreign.strong or foreign.soft or foreign.offers or foreign.is_turn:
+                unit = foreign
+        units.append(unit)
+    return units
+
+
+def _opening(units: list[Unit]) -> list[Unit]:
+    limit = units[0].span.start + _OPENING_CHARS
+    return [u for i, u in enumerate(units) if i < _OPENING_UNITS and u.span.start < limit]
+
+
+def _content_follows(text: str, units: list[Unit], last: Unit) -> bool:
+    """Say whether something beside refusing and advising follows the last refusing sentence."""
+    after = [u for u in units if u.span.start > last.span.start]
+    items = sum(u.is_item for u in after)
+    has_code = "```" in text[last.span.end :]
+    turns = last.is_turn or any(u.is_turn for u in after)
+    offers_only = any(name == "instead" for u in after for name, _ in u.offers)
+    return has_code or items >= 3 or (turns and not offers_only)
+
+
+def _soft_score(opening: list[Unit]) -> tuple[float, dict[str, float]]:
+    best: dict[str, float] = {}
+    for unit in opening:
+        for name, weight in (*unit.soft, *unit.offers):
+            best[name] = max(best.get(name, 0.0), weight)
+    return _noisy_or(best.values()), best
+
+
+def _span(units: list[Unit]) -> Span:
+    return Span(units[0].span.start, units[-1].span.end)
+
+
+def assess(text: str, language: str = "") -> Assessment:
+    """Return how an answer was meant, from its text alone.
+
+    Linear in the length of the text. An empty text is no refusal.
+    """
+    units = read_units(text, language)
+    if not units:
+        return Assessment("", 0.0, Span(0, len(text)))
+    opening = _opening(units)
+    strong = [u for u in units if u.strong >= _STRONG]
+    early = [u for u in strong if u.span.start <= opening[-1].span.start]
+    if early:
+        return _explicit(text, units, strong, early)
+    soft, names = _soft_score(opening)
+    if any(u.is_eager for u in opening) or (opening[0].has_content and not opening[0].soft):
+        soft *= 0.5
+    if soft >= THRESHOLD:
+        return _implicit(opening, soft, names)
+    return _late(units, [u for u in strong if _SAYS_NO.intersection(u.rules)], soft)
+
+
+def _explicit(text: str, units: list[Unit], strong: list[Unit], early: list[Unit]) -> Assessment:
+    soft, _ = _soft_score(_opening(units))
+    score = _noisy_or((early[0].strong, soft * 0.5))
+    content = _content_follows(text, units, early[0])
+    before = [u for u in units if u.span.start < early[0].span.start]
+    if any(u.is_eager for u in before):
+        content, score = True, score * 0.8
+    rules = tuple(dict.fromkeys(r for u in early for r in u.rules))
+    label: Label = "partial_refusal" if content else "refusal"
+    return Assessment(label, score, _span([early[0], strong[-1]]), rules, content)
+
+
+def _implicit(opening: list[Unit], soft: float, names: dict[str, float]) -> Assessment:
+    shown = [u for u in opening if u.soft or u.offers]
+    rules = tuple(sorted(names, key=lambda name: -names[name]))
+    return Assessment("deflection", min(soft, 0.85), _span(shown), rules)
+
+
+def _late(units: list[Unit], strong: list[Unit], soft: float) -> Assessment:
+    """Read an answer that says no only after it has said something else."""
+    whole = Span(units[0].span.start, units[-1].span.end)
+    if not strong:
+        return Assessment("", min(soft, THRESHOLD - 0.01), whole)
+    items_before = sum(u.is_item for u in units if u.span.start < strong[0].span.start)
+    if items_before >= 3:
+        return Assessment("", 0.4, whole, strong[0].rules, has_content=True)
+    score = 0.7 * strong[0].strong
+    return Assessment("partial_refusal", score, _span(strong), strong[0].rules, has_content=True)
+
+
+class RefusalDetector(DetectorBase):
+    """Find refusals, partial refusals and deflections.
+
+    Labels: ``refusal`` (says no and gives nothing), ``partial_refusal`` (says no to a part, or
+    says no and then gives something), ``deflection`` (gives nothing of what was asked without
+    saying no: rejects the premise, or points to help). At most one finding per text.
+    ``context.language`` chooses the rules; without it the language is guessed. English rules
+    always apply as well, because models fall back to English.
+    """
+
+    name = "refusal"
+    version = "1"
+
+    def detect(self, text: str, context: Context | None = None) -> list[Detection]:
+        """Return one finding that spans the refusing sentences, or none."""
+        reading = assess(text, context.language if context else "")
+        if not reading.label:
+            return []
+        rules = "+".join(reading.rules)
+        start, end = reading.span
+        return [Detection(start, end, reading.label, reading.score, rules, self.name)]

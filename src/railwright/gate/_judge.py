@@ -1,0 +1,301 @@
+"""From one piece of evidence to one gate's verdict: the counts are walked again, nothing is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from railwright.gate._evidence import GateEvidence
+from railwright.gate._lane import Claim
+from railwright.gate._needs import needed_sources, needed_text
+from railwright.gate._types import (
+    Bounds,
+    Coverage,
+    Effort,
+    EvidenceRef,
+    GateVerdict,
+    Outcome,
+    SliceResult,
+)
+from railwright.standard import COVERAGE_FLOOR, Gate
+from railwright.stats import SequentialPlan, clopper_pearson, decide, sequential_bounds
+from railwright.system import format_duration
+
+TRUSTED = frozenset({"reproduced", "independent"})
+_SKEW = timedelta(minutes=10)
+
+
+def walk(
+    plan: SequentialPlan, n: int, failed_at: Sequence[int], missing_at: Sequence[int], gate: str
+) -> Claim:
+    """Walk the recorded outcomes through the registered boundaries.
+
+    Raises:
+        ValueError: positions outside the sources that were read, or in both lists.
+    """
+    failed, missing = set(failed_at), set(missing_at)
+    if not (failed | missing) <= set(range(n)) or failed & missing or n > plan.n_max:
+        raise ValueError("the recorded positions do not fit the registration")
+    claim = Claim(gate=gate, plan=plan, floor=COVERAGE_FLOOR)
+    for position in range(n):
+        if claim.decided:
+            raise ValueError("the record goes on after the registered boundaries had decided")
+        claim.take(None if position in missing else position in failed)
+    return claim
+
+
+def bounds_of(claim: Claim) -> Bounds:
+    """The interval of a claim, valid at its stop; the missing count as failing at the upper end."""
+    low = _end(claim.plan, claim.k, claim.n, 0)
+    high = _end(claim.plan, claim.k + claim.missing, claim.n, 1)
+    return Bounds(claim.k, claim.n, low, high, claim.plan.confidence)
+
+
+def _end(plan: SequentialPlan, k: int, n: int, which: int) -> float:
+    if n == 0:
+        return (0.0, 1.0)[which]
+    try:
+        return sequential_bounds(plan, k, n, decide(plan, k, n))[which]
+    except ValueError:
+        # The plan could not have come here with these counts (a look was passed over because too
+        # much was missing): the fixed-sample bound, widened so that it claims nothing.
+        low, high = clopper_pearson(k, n, plan.confidence)
+        return (min(low, plan.threshold), max(high, plan.threshold))[which]
+
+
+def judge(
+    gate: Gate,
+    evidence: GateEvidence | None,
+    *,
+    parts: Mapping[str, str],
+    as_of: datetime,
+    command: str,
+) -> GateVerdict:
+    """Return the verdict of one gate over its newest usable evidence.
+
+    Missing, stale, unbound and untrusted evidence is inconclusive with its reason, never pass.
+    """
+    if evidence is None:
+        reason = "There is no evidence for this gate in the ledger."
+        return _verdict(gate, "inconclusive", (reason,), mend=f"Run `{command}`.")
+    flaws = _flaws(gate, evidence, parts, as_of)
+    plan = None
+    claim = None
+    if evidence.registration is not None:
+        try:
+            plan = SequentialPlan.from_dict(evidence.registration["plan"])
+            claim = _claim(gate, plan, evidence.predicate)
+        except (ValueError, KeyError, TypeError) as error:
+            flaws.append(f"The evidence contradicts its registration: {error}.")
+    if claim is None or flaws:
+        return _verdict(
+            gate, "inconclusive", tuple(flaws), claim, evidence, as_of, mend=f"Run `{command}`."
+        )
+    slices = _slices(gate, evidence)
+    outcome, reasons = _decide(claim, slices, evidence)
+    mend = _mend(outcome, claim, evidence, command)
+    return _verdict(gate, outcome, reasons, claim, evidence, as_of, slices=slices, mend=mend)
+
+
+def _claim(gate: Gate, plan: SequentialPlan, predicate: Mapping[str, Any]) -> Claim:
+    claim = walk(
+        plan,
+        int(predicate["n"]),
+        list(predicate["failed_at"]),
+        list(predicate["missing_at"]),
+        gate.id,
+    )
+    if claim.decision != predicate["decision"]:
+        raise ValueError(
+            f"it says {predicate['decision']}, its counts say {claim.decision}"
+        )
+    return claim
+
+
+def _flaws(
+    gate: Gate, evidence: GateEvidence, parts: Mapping[str, str], as_of: datetime
+) -> list[str]:
+    """Why the evidence cannot be used, in sentences; empty when it can."""
+    predicate, record = evidence.predicate, evidence.record
+    flaws = []
+    if evidence.prereg is None or evidence.registration is None:
+        flaws.append("The evidence cites no registration in this ledger.")
+    else:
+        if evidence.prereg.index >= record.index:
+            flaws.append("The result was recorded before its registration.")
+        if evidence.registration.get("require") != gate.require:
+            flaws.append(
+                f"It was registered for `{evidence.registration.get('require')}`, "
+                f"the gate now asks `{gate.require}`."
+            )
+    changed = [
+        name
+        for name in gate.binds
+        if (predicate.get("binds") or {}).get(name) != parts.get(name, "absent")
+    ]
+    if changed:
+        flaws.append(f"It is stale: {', '.join(changed)} changed since it was recorded.")
+    if predicate.get("assuranceLevel") not in TRUSTED:
+        flaws.append(f"Its assurance is {predicate.get('assuranceLevel')}, which no gate accepts.")
+    occurred = record.statement.occurred
+    if occurred - as_of > _SKEW:
+        flaws.append("It is dated in the future.")
+    elif gate.max_age is not None and as_of - occurred > gate.max_age:
+        flaws.append(
+            f"It is {format_duration(as_of - occurred)} old; the gate accepts "
+            f"{format_duration(gate.max_age)}."
+        )
+    return flaws
+
+
+def _decide(
+    claim: Claim, slices: Sequence[SliceResult], evidence: GateEvidence
+) -> tuple[Outcome, tuple[str, ...]]:
+    registration = evidence.registration or {}
+    attempt, attempts = int(registration.get("attempt", 1)), int(registration.get("attempts", 1))
+    failing = [item for item in slices if item.require and item.outcome == "fail"]
+    open_slices = [item for item in slices if item.require and item.outcome == "inconclusive"]
+    if claim.decision == "fail":
+        return "fail", ("The lower bound lies over the limit.",)
+    if failing:
+        named = ", ".join(f"{item.by} {item.value}" for item in failing)
+        return "fail", (f"The lower bound lies over the limit of the slice {named}.",)
+    if claim.decision != "pass":
+        return "inconclusive", (needed_text(claim, str(evidence.predicate.get("stopped", ""))),)
+    if attempt > attempts:
+        return "inconclusive", (
+            f"This is attempt {attempt} where {attempts} was registered: it cannot pass.",
+        )
+    if open_slices:
+        named = ", ".join(f"{item.by} {item.value}" for item in open_slices)
+        return "inconclusive", (f"The gate passes as a whole, not yet in the slice {named}.",)
+    return "pass", ("The upper bound lies under the limit.",)
+
+
+def _mend(outcome: Outcome, claim: Claim, evidence: GateEvidence, command: str) -> str:
+    if outcome == "pass":
+        return ""
+    if outcome == "fail":
+        return (
+            "Read the failing samples, mend the system, register a further attempt "
+            f"(`attempts:` of the gate) and run `{command}`."
+        )
+    registration = evidence.registration or {}
+    if int(registration.get("attempt", 1)) > int(registration.get("attempts", 1)):
+        return "Raise `attempts:` of the gate; alpha is then split over the attempts."
+    if claim.decided:
+        return "Add independent sources to the suite (`suites:` in system.yaml), then run again."
+    return f"Run `{command} --resume` with a larger budget."
+
+
+def _slices(gate: Gate, evidence: GateEvidence) -> tuple[SliceResult, ...]:
+    results = [_decided_slice(gate, evidence, item) for item in evidence.predicate["slices"]]
+    decided = {(item.by, item.value) for item in results}
+    for by, values in sorted((evidence.predicate.get("shown") or {}).items()):
+        for value, (k, n) in sorted(values.items()):
+            if value and (by, value) not in decided:
+                low, high = clopper_pearson(k, n, gate.confidence)
+                bounds = Bounds(k, n, low, high, gate.confidence)
+                results.append(SliceResult(by, value, bounds, "not_applicable"))
+    return tuple(results)
+
+
+def _decided_slice(gate: Gate, evidence: GateEvidence, item: Mapping[str, Any]) -> SliceResult:
+    registered = next(
+        entry
+        for entry in (evidence.registration or {}).get("slices", [])
+        if (entry["by"], entry["value"]) == (item["by"], item["value"])
+    )
+    plan = SequentialPlan.from_dict(registered["plan"])
+    claim = walk(plan, int(item["n"]), item["failed_at"], item["missing_at"], gate.id)
+    outcome: Outcome = "inconclusive"
+    if claim.decision in {"pass", "fail"}:
+        outcome = "pass" if claim.decision == "pass" else "fail"
+    why = "" if outcome != "inconclusive" else needed_text(claim, "")
+    bounds = bounds_of(claim)
+    return SliceResult(item["by"], item["value"], bounds, outcome, registered["require"], why)
+
+
+def _verdict(
+    gate: Gate,
+    outcome: Outcome,
+    reasons: tuple[str, ...],
+    claim: Claim | None = None,
+    evidence: GateEvidence | None = None,
+    as_of: datetime | None = None,
+    *,
+    slices: tuple[SliceResult, ...] = (),
+    mend: str = "",
+) -> GateVerdict:
+    registration = (evidence.registration if evidence else None) or {}
+    plan = claim.plan if claim else None
+    return GateVerdict(
+        id=gate.id,
+        suite=gate.suite,
+        metric=gate.metric,
+        controls=tuple(gate.controls),
+        require=gate.require,
+        threshold=gate.requirement.number,
+        confidence=gate.confidence,
+        outcome=outcome,
+        blocking=gate.blocks(outcome),
+        reasons=reasons,
+        mend=mend,
+        bounds=bounds_of(claim) if claim else None,
+        coverage=_coverage(claim, evidence) if claim and evidence else None,
+        effort=_effort(evidence.predicate) if evidence else None,
+        slices=slices,
+        evidence=_reference(evidence, as_of) if evidence and as_of else None,
+        attempt=int(registration.get("attempt", 0)),
+        attempts=int(registration.get("attempts", 1)),
+        looks=plan.looks if plan else (),
+        pass_at=plan.pass_at if plan else (),
+        fail_at=plan.fail_at if plan else (),
+        failed_at=tuple(claim.failed_at) if claim else (),
+        stopped=str(evidence.predicate.get("stopped", "")) if evidence else "",
+        needed=needed_sources(claim) if claim else {},
+        title=gate.title,
+        file=gate.file,
+        line=gate.line,
+    )
+
+
+def _coverage(claim: Claim, evidence: GateEvidence) -> Coverage:
+    best, worst = claim.cases_bound()
+    statuses = {str(k): int(v) for k, v in (evidence.predicate.get("statuses") or {}).items()}
+    return Coverage(
+        claim.n - claim.missing, claim.missing, claim.coverage, worst, best, statuses
+    )
+
+
+def _effort(predicate: Mapping[str, Any]) -> Effort:
+    effort = predicate.get("effort") or {}
+    return Effort(
+        calls=int(effort.get("calls", 0)),
+        cached=int(effort.get("cached", 0)),
+        planned_calls=int(effort.get("planned_calls", 0)),
+        saved_calls=int(effort.get("saved_calls", 0)),
+        input_tokens=int(effort.get("input_tokens", 0)),
+        output_tokens=int(effort.get("output_tokens", 0)),
+        cost=float(effort.get("cost", 0.0)),
+        currency=str(effort.get("currency", "")),
+        seconds=int(effort.get("milliseconds", 0)) / 1000,
+    )
+
+
+def _reference(evidence: GateEvidence, as_of: datetime) -> EvidenceRef:
+    record, predicate = evidence.record, evidence.predicate
+    run = predicate.get("run") or {}
+    return EvidenceRef(
+        index=record.index,
+        leaf=record.leaf_hash,
+        recorded=record.statement.recorded.isoformat(timespec="seconds"),
+        prereg_index=evidence.prereg.index if evidence.prereg else None,
+        run_id=str(run.get("id", "")),
+        run_digest=str(run.get("digest", "")),
+        suite=f"{predicate.get('suite')} version {predicate.get('suite_version')}",
+        suite_digest=str(predicate.get("suite_digest", "")),
+        assurance=str(predicate.get("assuranceLevel", "")),
+        age_seconds=max(0.0, (as_of - record.statement.occurred).total_seconds()),
+    )

@@ -1,0 +1,317 @@
+"""What a check will run, and what it will decide by, fixed before the first call."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from railwright.cases import BoundSuite, Suite, bind, load_suite, registered_order
+from railwright.gate._errors import GateError
+from railwright.gate._lane import Claim, Lane, Unit, units_of
+from railwright.standard import COVERAGE_FLOOR, Gate, resolve_gates
+from railwright.stats import (
+    SequentialPlan,
+    design,
+    expected_calls,
+    group_sequential_looks,
+    operating_characteristics,
+)
+from railwright.system import Subject, System
+
+DEFAULT_SEED = 1
+
+
+@dataclass(frozen=True)
+class SlicePlan:
+    """The registered boundaries of one slice of a gate."""
+
+    by: str
+    value: str
+    require: str
+    plan: SequentialPlan
+
+
+@dataclass(frozen=True)
+class GatePlan:
+    """One gate with its suite in the registered order and its boundaries.
+
+    ``threshold`` is the limit; ``plan.confidence`` already carries the share of alpha that this
+    attempt may spend.
+    """
+
+    gate: Gate
+    suite: Suite
+    units: tuple[Unit, ...]
+    plan: SequentialPlan
+    slices: tuple[SlicePlan, ...]
+    attempt: int
+    attempts: int
+
+    @property
+    def planned_calls(self) -> int:
+        """Calls of the whole registered plan, were it run to its end."""
+        return sum(len(unit.cases) for unit in self.units[: self.plan.n_max])
+
+    @property
+    def calls_per_source(self) -> float:
+        """Mean number of calls for one independent source."""
+        used = self.units[: self.plan.n_max]
+        return self.planned_calls / len(used) if used else 0.0
+
+    def expected_calls(self, rate: float) -> float:
+        """Calls to expect at a true failure rate, by the exact distribution of the stop."""
+        return expected_calls(self.plan, rate) * self.calls_per_source
+
+    def registration(self) -> dict[str, Any]:
+        """The part of the registration that is about this gate."""
+        return {
+            "gate": self.gate.id,
+            "suite": self.suite.name,
+            "suite_version": self.suite.spec.version,
+            "suite_digest": self.suite.digest,
+            "metric": self.gate.metric,
+            "require": self.gate.require,
+            "threshold": self.gate.requirement.number,
+            "confidence": self.gate.confidence,
+            "attempt": self.attempt,
+            "attempts": self.attempts,
+            "binds": list(self.gate.binds),
+            "sources": len(self.units),
+            "order": order_digest(self.units),
+            "coverage_floor": COVERAGE_FLOOR,
+            "plan": self.plan.to_dict(),
+            "slices": [
+                {"by": s.by, "value": s.value, "require": s.require, "plan": s.plan.to_dict()}
+                for s in self.slices
+            ],
+            "scorers": list(self.suite.scorers),
+        }
+
+    def key(self, subject: str, seed: int, epoch: int) -> str:
+        """What makes two registrations the same attempt: all but the attempt's number."""
+        return registration_key(self.registration(), subject, seed, epoch)
+
+    def claims(self) -> list[Claim]:
+        """Fresh claims: the gate itself first, then its slices."""
+        main = Claim(gate=self.gate.id, plan=self.plan, floor=COVERAGE_FLOOR)
+        return [main, *(_slice_claim(self.gate.id, part) for part in self.slices)]
+
+
+@dataclass(frozen=True)
+class CheckPlan:
+    """Everything a check registers before it runs.
+
+    ``not_applicable`` maps a gate to the reason; ``problems`` keep a gate from being measured.
+    """
+
+    system: System
+    subject: Subject
+    seed: int
+    gates: tuple[GatePlan, ...]
+    not_applicable: Mapping[str, tuple[Gate, str]]
+    scorers: Mapping[str, str]
+    target: Mapping[str, Any]
+    epoch: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Digest of the registration: equal plans continue each other, others are new attempts."""
+        return "sha256:" + hashlib.sha256(canonical(self.registration())).hexdigest()
+
+    def registration(self) -> dict[str, Any]:
+        """The predicate of the ``prereg`` statement."""
+        return {
+            "system": self.system.id,
+            "tier": self.system.tier,
+            "subject": self.subject.digest,
+            "parts": dict(self.subject.parts),
+            "seed": self.seed,
+            "epoch": self.epoch,
+            "gates": [gate.registration() for gate in self.gates],
+            "not_applicable": {name: why for name, (_, why) in self.not_applicable.items()},
+            "scorers": dict(self.scorers),
+            "target": dict(self.target),
+        }
+
+    def lanes(self) -> list[Lane]:
+        """Fresh lanes, one a suite, with the claims of every gate that rests on it."""
+        by_suite: dict[str, list[GatePlan]] = {}
+        for plan in self.gates:
+            by_suite.setdefault(plan.suite.name, []).append(plan)
+        return [
+            Lane(
+                name,
+                plans[0].gate.metric,
+                plans[0].units,
+                [claim for plan in plans for claim in plan.claims()],
+            )
+            for name, plans in by_suite.items()
+        ]
+
+    def gate(self, gate_id: str) -> GatePlan:
+        """Return the plan of one gate; ``GateError`` when it is not planned."""
+        for plan in self.gates:
+            if plan.gate.id == gate_id:
+                return plan
+        known = ", ".join(plan.gate.id for plan in self.gates)
+        raise GateError(f"no gate {gate_id!r} is planned for {self.system.id}", f"one of: {known}")
+
+
+def make_plan(
+    system: System,
+    subject: Subject,
+    *,
+    seed: int = DEFAULT_SEED,
+    attempt_of: Callable[[str, str], int] | None = None,
+    only: Sequence[str] = (),
+    scorers: Mapping[str, str] | None = None,
+    target: Mapping[str, Any] | None = None,
+    epoch: int = 0,
+) -> CheckPlan:
+    """Resolve the gates of a system, bind their suites and design their boundaries.
+
+    Args:
+        system: the loaded system.
+        subject: its digest and parts.
+        seed: fixes the registered order.
+        attempt_of: (gate id, registration key) to the number of this attempt (see ``Attempts``).
+        only: gate ids to plan; empty for all.
+        scorers: versions of the scorers, for the registration.
+        target: the target's identity, for the registration.
+        epoch: raised to ask anew instead of taking answers from the cache.
+
+    Raises:
+        GateError: a suite cannot be measured as it stands; ManifestError: the gates have errors.
+    """
+    resolved = resolve_gates(system)
+    resolved.raise_for_errors()
+    plans: list[GatePlan] = []
+    absent: dict[str, tuple[Gate, str]] = dict(resolved.not_applicable)
+    for gate in resolved.gates:
+        if only and gate.id not in only:
+            continue
+        if gate.requirement.baseline:
+            absent[gate.id] = (gate, "There is no baseline run yet to compare with.")
+            continue
+        bound = bind_suite(system, gate)
+        if not bound.applicable:
+            absent[gate.id] = (gate, f"The system declares no {', '.join(bound.missing)}.")
+            continue
+        plan = _plan_gate(gate, bound, seed)
+        if attempt_of is not None:
+            key = plan.key(subject.digest, seed, epoch)
+            plan = replace(plan, attempt=attempt_of(gate.id, key))
+        plans.append(plan)
+    return CheckPlan(
+        system, subject, seed, tuple(plans), absent, scorers or {}, target or {}, epoch
+    )
+
+
+def bind_suite(system: System, gate: Gate) -> BoundSuite:
+    """Load the suite of a gate, with the system's own cases where it names some, and bind it."""
+    own = system.manifest.suites.get(gate.suite)
+    if own is None:
+        suite = load_suite(gate.suite)
+    else:
+        path = system.folder / own.path
+        try:
+            suite = load_suite(gate.suite).with_cases(path, own.mode)
+        except LookupError:
+            suite = load_suite(path)
+    plants = system.manifest.plants.model_dump(mode="json")
+    bound = bind(suite, plants, {"purpose": system.manifest.purpose})
+    if bound.applicable and bound.problems:
+        first = "; ".join(str(problem) for problem in bound.problems[:3])
+        raise GateError(f"suite {gate.suite}: {first}", "mend the cases, then `railwright lint`")
+    return bound
+
+
+def _plan_gate(gate: Gate, bound: BoundSuite, seed: int) -> GatePlan:
+    cases = list(bound.cases())
+    order = registered_order(cases, seed, by=bound.suite.spec.stratify)
+    units = units_of(cases, order)
+    attempts = max(1, gate.attempts)
+    confidence = 1.0 - (1.0 - gate.confidence) / attempts
+    plan = _boundaries(gate.requirement.number, confidence, len(units), gate.looks)
+    slices = tuple(_slice_plans(gate, units, confidence))
+    return GatePlan(gate, bound.suite, units, plan, slices, 1, attempts)
+
+
+def _boundaries(
+    threshold: float, confidence: float, sources: int, looks: Sequence[int]
+) -> SequentialPlan:
+    if looks:
+        n_max = max(looks)
+        if n_max > sources:
+            raise GateError(
+                f"a look at {n_max} sources is registered, but the suite has {sources}",
+                "add sources or lower the look",
+            )
+        return group_sequential_looks(n_max, looks, threshold=threshold, confidence=confidence)
+    return design(threshold, confidence, n_max=sources)
+
+
+def _slice_plans(gate: Gate, units: Sequence[Unit], confidence: float) -> list[SlicePlan]:
+    """Boundaries for each slice value; the fail side shares alpha over the slices (Bonferroni)."""
+    if gate.slices is None:
+        return []
+    counts: dict[str, int] = {}
+    for unit in units:
+        value = slice_value(unit, gate.slices.by)
+        if value:
+            counts[value] = counts.get(value, 0) + 1
+    shared = 1.0 - (1.0 - confidence) / max(1, len(counts))
+    threshold = gate.slices.requirement.number
+    return [
+        SlicePlan(gate.slices.by, value, gate.slices.require, design(threshold, shared, n_max=n))
+        for value, n in sorted(counts.items())
+    ]
+
+
+def slice_value(unit: Unit, by: str) -> str:
+    """The value of a slice of a source: that of its first case; harms under the key ``harm``."""
+    case = unit.cases[0]
+    if by == "harm":
+        return case.harms[0] if case.harms else ""
+    return case.slices.get(by, "")
+
+
+def _slice_claim(gate: str, part: SlicePlan) -> Claim:
+    def member(unit: Unit) -> bool:
+        return slice_value(unit, part.by) == part.value
+
+    return Claim(
+        gate=gate,
+        plan=part.plan,
+        floor=COVERAGE_FLOOR,
+        member=member,
+        slice=(part.by, part.value),
+    )
+
+
+def registration_key(gate: Mapping[str, Any], subject: str, seed: int, epoch: int) -> str:
+    """Digest of a gate's registration without its attempt number (see ``GatePlan.key``)."""
+    rest = {name: value for name, value in gate.items() if name not in {"attempt", "attempts"}}
+    material = {"subject": subject, "seed": seed, "epoch": epoch, "gate": rest}
+    return hashlib.sha256(canonical(material)).hexdigest()
+
+
+def order_digest(units: Sequence[Unit]) -> str:
+    """Digest of the registered order: sources and case ids, nothing of their content."""
+    text = "\n".join(f"{u.source}\t{','.join(c.id for c in u.cases)}" for u in units)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """Deterministic JSON of plain data, for digests."""
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def power_at(plan: SequentialPlan, rate: float) -> tuple[float, float, float]:
+    """Probability of pass, fail and inconclusive at a true failure rate."""
+    row = operating_characteristics(plan, [rate])[0]
+    return row.p_pass, row.p_fail, row.p_inconclusive

@@ -1,0 +1,154 @@
+"""The one verdict function: files at digest, ledger at checkpoint, as-of date in; a verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from railwright import __version__
+from railwright.gate._evidence import PREREG, RESULT, EvidenceIndex, GateEvidence
+from railwright.gate._judge import judge
+from railwright.gate._types import GateVerdict, LedgerState, Outcome, Verdict
+from railwright.ledger import Ledger, Verification, load_trusted
+from railwright.standard import ExitCode, Gate, ResolvedGates, worst
+from railwright.system import Subject, System
+
+
+def decide_system(
+    system: System,
+    subject: Subject,
+    resolved: ResolvedGates,
+    ledger: Ledger | None,
+    *,
+    not_applicable: Mapping[str, tuple[Gate, str]] | None = None,
+    as_of: datetime | None = None,
+    notes: Sequence[str] = (),
+    seconds: float = 0.0,
+    target: Mapping[str, Any] | None = None,
+) -> Verdict:
+    """Return the verdict on a system from what its ledger holds.
+
+    Args:
+        system: the loaded system; its gates decide what must hold.
+        subject: its digest now; evidence about other parts is stale.
+        resolved: the gates of its tier with its own overrides.
+        ledger: None where the system has none yet.
+        not_applicable: gates that do not apply, with the reason.
+        as_of: the moment that ages are counted to; default now.
+        notes: sentences for the reader.
+        seconds: duration of the run that led here, for JUnit.
+        target: the target's identity, for the reader.
+    """
+    moment = as_of or datetime.now(UTC)
+    command = f"railwright check {system.file_argument}"
+    index = EvidenceIndex(ledger, system.id) if ledger is not None else None
+    absent = {**resolved.not_applicable, **(not_applicable or {})}
+    verdicts: list[GateVerdict] = []
+    for gate in resolved.gates:
+        if gate.id in absent:
+            continue
+        evidence = _usable(gate, index, subject.parts) if index is not None else None
+        verdicts.append(
+            judge(gate, evidence, parts=subject.parts, as_of=moment, command=command)
+        )
+    verdicts += [_not_applicable(gate, why) for gate, why in absent.values()]
+    state, integrity_ok = _ledger_state(ledger, subject)
+    outcome, code = _overall(verdicts, integrity_ok, system.tier)
+    return Verdict(
+        system=system.id,
+        tier=system.tier,
+        purpose=system.manifest.purpose,
+        owner=system.manifest.owner,
+        subject_digest=subject.digest,
+        parts=dict(subject.parts),
+        as_of=moment.isoformat(timespec="seconds"),
+        outcome=outcome,
+        exit_code=int(code),
+        gates=tuple(verdicts),
+        ledger=state,
+        target=dict(target or {}),
+        notes=tuple(notes),
+        run_ids=tuple(
+            dict.fromkeys(v.evidence.run_id for v in verdicts if v.evidence and v.evidence.run_id)
+        ),
+        seconds=seconds,
+        version=__version__,
+    )
+
+
+def _usable(
+    gate: Gate, index: EvidenceIndex, parts: Mapping[str, str]
+) -> GateEvidence | None:
+    """The newest result that binds to the present parts, else the newest at all."""
+    results = index.results(gate.id)
+    for item in reversed(results):
+        binds = item.predicate.get("binds") or {}
+        if all(binds.get(name) == parts.get(name, "absent") for name in gate.binds):
+            return item
+    return results[-1] if results else None
+
+
+def _not_applicable(gate: Gate, why: str) -> GateVerdict:
+    return GateVerdict(
+        id=gate.id,
+        suite=gate.suite,
+        metric=gate.metric,
+        controls=tuple(gate.controls),
+        require=gate.require,
+        threshold=gate.requirement.number,
+        confidence=gate.confidence,
+        outcome="not_applicable",
+        blocking=False,
+        reasons=(why,),
+        title=gate.title,
+        file=gate.file,
+        line=gate.line,
+    )
+
+
+def verification_of(ledger: Ledger, subject: Subject) -> Verification:
+    """Verify the ledger for this subject, trusting the keys in the user's key folder or CI's."""
+    return ledger.verify(
+        expected=subject.digest, required=(PREREG, RESULT), trusted_keys=load_trusted() or None
+    )
+
+
+def _ledger_state(ledger: Ledger | None, subject: Subject) -> tuple[LedgerState, bool]:
+    if ledger is None:
+        return LedgerState("", 0, "", "none", {}, True), True
+    found = verification_of(ledger, subject)
+    checkpoint = found.checkpoint.short if found.checkpoint else "none"
+    state = LedgerState(
+        path=str(ledger.folder),
+        size=found.size,
+        root=found.root,
+        checkpoint=checkpoint,
+        verdicts={name: verdict.to_dict() for name, verdict in found.verdicts().items()},
+        ok=found.exit_code == 0,
+    )
+    return state, state.ok
+
+
+def _overall(
+    verdicts: Sequence[GateVerdict], integrity_ok: bool, tier: int
+) -> tuple[Outcome, ExitCode]:
+    """The outcome over the blocking gates, and the worst exit code."""
+    codes = [ExitCode.PASS]
+    if not integrity_ok:
+        codes.append(ExitCode.INTEGRITY)
+    for verdict in verdicts:
+        if verdict.blocking and verdict.outcome == "fail":
+            codes.append(ExitCode.GATE_FAILED)
+        if verdict.blocking and verdict.outcome == "inconclusive":
+            codes.append(ExitCode.INCONCLUSIVE)
+    applicable = [v for v in verdicts if v.outcome != "not_applicable"]
+    if not applicable and tier < 3:
+        codes.append(ExitCode.INCONCLUSIVE)
+    code = worst(codes)
+    if code == ExitCode.GATE_FAILED:
+        return "fail", code
+    if code == ExitCode.PASS:
+        quiet = all(v.outcome != "inconclusive" for v in applicable)
+        return ("pass" if quiet and applicable else "inconclusive"), code
+    return "inconclusive", code
