@@ -7,14 +7,16 @@ Key changes other than the genesis record are out of its scope.
 import base64
 import hashlib
 import json
+import pathlib
 import sys
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 STATEMENT, CHECKPOINT = "application/vnd.in-toto+json", "application/vnd.railwright.checkpoint+json"
 
 
-def opened(line, kind, keys, role):
+def opened(line: bytes, kind: str, keys: dict[str, tuple[str, bytes]], role: str) -> Any:
     """Payload of an envelope after checking its signatures, one of them by the role."""
     envelope = json.loads(line)
     assert envelope["payloadType"] == kind, "payload type"
@@ -27,7 +29,7 @@ def opened(line, kind, keys, role):
     return json.loads(payload)
 
 
-def root_of(hashes):
+def root_of(hashes: list[bytes]) -> bytes:
     """Merkle tree hash of RFC 6962, on leaf hashes."""
     if len(hashes) == 1:
         return hashes[0]
@@ -37,9 +39,8 @@ def root_of(hashes):
     return hashlib.sha256(b"\x01" + root_of(hashes[:k]) + root_of(hashes[k:])).digest()
 
 
-def main(log, checkpoints):
-    with open(log, "rb") as handle:
-        lines = handle.read().split(b"\n")
+def main(log: str, checkpoints: str) -> None:
+    lines = pathlib.Path(log).read_bytes().split(b"\n")
     assert lines.pop() == b"", "unfinished line"
     payload = json.loads(base64.b64decode(json.loads(lines[0])["payload"]))
     keys = {}
@@ -51,10 +52,8 @@ def main(log, checkpoints):
         assert opened(line, STATEMENT, keys, "writer")["_type"] == "https://in-toto.io/Statement/v1"
     hashes = [hashlib.sha256(b"\x00" + line).digest() for line in lines]
     origin = "railwright-ledger:" + hashes[0].hex()
-    heads = []
-    with open(checkpoints, "rb") as handle:
-        for line in handle.read().splitlines():
-            heads.append(opened(line, CHECKPOINT, keys, "checkpoint"))
+    found = pathlib.Path(checkpoints).read_bytes().splitlines()
+    heads = [opened(line, CHECKPOINT, keys, "checkpoint") for line in found]
     assert heads, "no checkpoint"
     for head in heads:
         assert head["origin"] == origin, "origin"

@@ -44,7 +44,6 @@ def test_every_float_that_takes_the_fast_path_is_printed_as_ecmascript_does(bits
 
 def test_the_fast_path_is_taken_for_what_predicates_hold() -> None:
     assert _plain({"n": 149, "rate": 0.0125, "names": ["ü", None, True], "deep": {"a": {}}})
-    assert not _plain({"n": 2.0})
     assert not _plain({"ü": 1})
     assert not _plain([2**53])
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from securesystemslib.dsse import Envelope as OtherEnvelope
 from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer import SSlibKey
+from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
 from railwright.ledger import KeyPair, Keys, Ledger, LedgerError, MalformedError, subject_ref
 from railwright.ledger._dsse import STATEMENT_TYPE, Signature, pae, read_envelope, write_envelope
@@ -71,7 +71,7 @@ def test_pae_of_the_specification() -> None:
 
 
 def envelope_line(**changes: Any) -> bytes:
-    whole = {
+    whole: dict[str, Any] = {
         "payload": b64encode(b"{}").decode(),
         "payloadType": STATEMENT_TYPE,
         "signatures": [{"keyid": "k", "sig": b64encode(b"s").decode()}],
@@ -197,10 +197,10 @@ def test_statements_that_could_not_be_read_again_are_not_written(
 
 @pytest.mark.parametrize("kind", ["genesis", "policy-change", "import", "Bad Kind", ""])
 def test_kinds_that_callers_may_not_write(ledger: Ledger, kind: str) -> None:
-    size = len(ledger)
+    size = ledger.size
     with pytest.raises(LedgerError):
         ledger.append(kind, SUBJECT, {})
-    assert len(ledger) == size
+    assert ledger.size == size
 
 
 def test_foreign_predicate_types_are_kept(ledger: Ledger, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_another_ledger_or_none_is_refused(ledger: Ledger, keys: Keys, tmp_path:
         ledger.import_from(foreign.folder)
     with pytest.raises(LedgerMissingError):
         ledger.import_from(tmp_path / "nothing")
-    assert len(ledger) == 1
+    assert ledger.size == 1
 
 
 def test_a_tampered_branch_is_refused(branches: tuple[Ledger, Ledger]) -> None:
@@ -105,7 +105,7 @@ def test_a_tampered_branch_is_refused(branches: tuple[Ledger, Ledger]) -> None:
     log.write_bytes(b"".join(lines[:-3]))
     with pytest.raises(LedgerError, match="does not verify"):
         ours.import_from(theirs.folder)
-    assert len(ours) == 7
+    assert ours.size == 7
 
 
 def resign(line: bytes, change: Any, writer: KeyPair) -> bytes:
@@ -187,7 +187,7 @@ def test_keys_added_on_a_branch_come_over_with_both_signatures(
     writer_only = Ledger.open(ours.folder, keys=Keys(writer=keys.writer))
     with pytest.raises(LedgerKeyError, match="checkpoint key"):
         writer_only.import_from(theirs.folder)
-    assert len(ours) == 7
+    assert ours.size == 7
     ours.import_from(theirs.folder)
     Ledger.open(ours.folder, keys=Keys(writer=colleague)).append("x", SUBJECT, {"ours": 5})
     ours.checkpoint()

@@ -154,9 +154,10 @@ def test_trusted_keys_in_every_form(tmp_path: Path) -> None:
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         .decode()
     )
-    forms = [pair, pair.keyid, PUBLIC, b64encode(PUBLIC).decode(), pem]
+    forms: list[KeyPair | str | bytes] = [pair, pair.keyid, PUBLIC, b64encode(PUBLIC).decode(), pem]
     assert {trusted_keyid(form) for form in forms} == {pair.keyid}
-    for wrong in ("", "no key", b"short", pem_of_another_kind().decode()):
+    bad: list[str | bytes] = ["", "no key", b"short", pem_of_another_kind().decode()]
+    for wrong in bad:
         with pytest.raises(LedgerKeyError, match="not an Ed25519 public key"):
             trusted_keyid(wrong)
 

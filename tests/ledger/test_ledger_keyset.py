@@ -129,7 +129,7 @@ def test_changes_that_would_lock_everybody_out_are_refused(ledger: Ledger, keys:
         ledger.change_keys(add=[KeyGrant.of("checkpoint", keys.need("writer").public)])
     with pytest.raises(LedgerError, match="no key"):
         ledger.change_keys()
-    assert len(ledger) == 1
+    assert ledger.size == 1
 
 
 def test_a_retired_key_cannot_be_granted_again(ledger: Ledger, keys: Keys) -> None:

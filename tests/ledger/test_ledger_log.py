@@ -18,6 +18,7 @@ from railwright.ledger import (
     LedgerKeyError,
     LedgerMissingError,
     create_keys,
+    ledger_folder,
     subject_ref,
 )
 
@@ -29,7 +30,7 @@ def log_lines(ledger: Ledger) -> list[bytes]:
 
 
 def test_a_new_ledger_has_a_genesis_record_and_a_checkpoint(ledger: Ledger, keys: Keys) -> None:
-    assert len(ledger) == 1
+    assert ledger.size == 1
     (genesis,) = ledger.statements()
     named = {grant["keyid"]: grant["role"] for grant in genesis.statement.predicate["keys"]}
     assert genesis.statement.kind == "genesis"
@@ -49,6 +50,27 @@ def test_opening_again_changes_nothing(ledger: Ledger, keys: Keys) -> None:
     Ledger.open(ledger.folder)
     Ledger.open(ledger.folder / "log.jsonl")
     assert {p.name: p.read_bytes() for p in ledger.folder.iterdir() if p.is_file()} == before
+
+
+def test_git_leaves_the_lines_alone(ledger: Ledger) -> None:
+    assert (ledger.folder / ".gitattributes").read_text() == "*.jsonl -text -merge\n"
+    assert (ledger.folder / ".gitignore").read_text() == ".lock\n"
+
+
+def test_the_folder_is_found_from_the_root_the_folder_or_the_log(
+    ledger: Ledger, keys: Keys, tmp_path: Path
+) -> None:
+    root, folder = ledger.folder.parent.parent, ledger.folder
+    for place in (root, folder, folder / "log.jsonl", str(root)):
+        assert ledger_folder(place) == folder
+    moved = folder.rename(tmp_path / "elsewhere")
+    assert ledger_folder(moved) == moved
+    (moved / "checkpoints.jsonl").unlink()
+    assert ledger_folder(moved) == moved
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "log.jsonl").write_text('{"event": "of the application"}\n')
+    created = Ledger.open(tmp_path / "project", create=True, keys=keys)
+    assert created.folder == tmp_path / "project" / "rai" / "ledger"
 
 
 def test_opening_where_there_is_none(tmp_path: Path) -> None:
@@ -121,7 +143,7 @@ def test_two_objects_on_one_log_see_each_other(ledger: Ledger, keys: Keys) -> No
     assert ledger.checkpoint().size == 3
     assert ledger.append("x", SUBJECT, {}).index == 3
     assert other.checkpoint() == ledger.checkpoint()
-    assert len(other) == 4
+    assert other.size == 4
     assert other.verify().exit_code == 0
 
 
@@ -159,7 +181,7 @@ def test_a_replaced_log_is_read_anew(ledger: Ledger, keys: Keys) -> None:
     for name, data in saved.items():
         (ledger.folder / "new").write_bytes(data)
         (ledger.folder / "new").replace(ledger.folder / name)
-    assert len(ledger) == 2
+    assert ledger.size == 2
     assert ledger.append("x", SUBJECT, {"n": 9}).index == 2
     assert ledger.checkpoint().size == 3
     assert ledger.verify().exit_code == 0
@@ -197,7 +219,7 @@ def test_a_key_unknown_to_the_ledger_may_not_append(ledger: Ledger, keys: Keys) 
     ledger.append("x", SUBJECT, {})
     with pytest.raises(LedgerKeyError, match="is a writer key, not a checkpoint key"):
         Ledger.open(ledger.folder, keys=swapped).checkpoint()
-    assert len(ledger) == 2
+    assert ledger.size == 2
 
 
 def test_a_reader_needs_no_keys_and_a_writer_no_checkpoint_key(ledger: Ledger, keys: Keys) -> None:

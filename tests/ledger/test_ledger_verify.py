@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from railwright.ledger import Entry, KeyPair, Keys, Ledger, LedgerError, remembered, subject_ref
+from railwright.ledger import (
+    Checkpoint,
+    Entry,
+    KeyPair,
+    Keys,
+    Ledger,
+    LedgerError,
+    remembered,
+    subject_ref,
+)
 
 SUBJECT = subject_ref("support-bot", "5a" * 32)
 OLD = subject_ref("support-bot", "01" * 32)
@@ -117,7 +126,7 @@ def test_a_remembered_checkpoint_is_read_in_every_form(ledger: Ledger, tmp_path:
     last = heads.read_text().splitlines()[-1]
     (tmp_path / "short.txt").write_text(head.short + "\n")
     (tmp_path / "head.json").write_text(json.dumps(head.to_dict(), indent=2))
-    forms = [
+    forms: list[Checkpoint | str | Path] = [
         head,
         head.short,
         json.dumps(head.to_dict()),

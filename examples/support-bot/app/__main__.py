@@ -32,6 +32,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="default: 2 where two cores are free, else 1")
     parser.add_argument("--slots", type=int, default=2, help="answers computed side by side")
     parser.add_argument(
+        "--with-parent", action="store_true", help="also stop when standard input closes"
+    )
+    parser.add_argument(
         "--llm-url",
         default=os.environ.get("SUPPORT_BOT_LLM_URL", ""),
         help="an OpenAI-compatible endpoint (ends in /v1) instead of a local model; "
@@ -49,10 +52,10 @@ def _model(arguments: argparse.Namespace) -> Iterator[Model]:
     from railwright.targets import find_model, serve_model
 
     weights = find_model(name)
-    with serve_model(
-        weights, alias=name, threads=arguments.threads, slots=arguments.slots
-    ) as server:
-        yield Model(server.url, server.key, server.model)
+    # A file of the user's own must not answer under the name of the model it stands in for.
+    alias = "" if os.environ.get("RAILWRIGHT_MODEL_FILE") else name
+    with serve_model(weights, alias=alias, threads=arguments.threads, slots=arguments.slots) as llm:
+        yield Model(llm.url, llm.key, llm.model)
 
 
 def _listen(port: int) -> socket.socket:
@@ -62,13 +65,17 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-async def _serve(listener: socket.socket, model: Model, key: str) -> None:
+async def _serve(listener: socket.socket, model: Model, key: str, *, with_parent: bool) -> None:
     assistant = build(ROOT, model)
     runner = web.AppRunner(create(assistant, key), handler_cancellation=True, access_log=None)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    if with_parent:
+        loop.add_reader(
+            sys.stdin, lambda: None if os.read(sys.stdin.fileno(), 1024) else stop.set()
+        )
     try:
         await assistant.warm_up()
         await runner.setup()
@@ -99,10 +106,12 @@ def main() -> int:
         return 2
     try:
         with listener, _model(arguments) as model:
-            asyncio.run(_serve(listener, model, key))
+            asyncio.run(_serve(listener, model, key, with_parent=arguments.with_parent))
     except (ModelError, aiohttp.ClientError, OSError) as error:
         print(f"error: the model does not answer: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # while the weights are loading
+        return 130
     except Exception as error:
         if type(error).__module__.startswith("railwright."):  # its messages are for users
             print(f"error: {error}", file=sys.stderr)

@@ -21,15 +21,15 @@ class Question:
     conversation: Sequence[dict[str, str]]
     merchant: str = ""
     documents: Sequence[dict[str, Any]] = ()
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
 
 
 @dataclass
 class Turn:
-    """What was found and done before the answer, and the tokens it all took."""
+    """The prompt for the answer, what it rests on as (id, text), and the tokens it all took."""
 
-    messages: list[dict[str, str]]
-    passages: list[retrieval.Passage]
+    messages: list[dict[str, str]] = field(default_factory=list)
+    evidence: list[tuple[str, str]] = field(default_factory=list)
     calls: list[tools.Call] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
 
@@ -50,14 +50,15 @@ class Assistant:
 
     async def prepare(self, question: Question) -> Turn:
         """Retrieve passages, carry out at most one tool call and write the prompt."""
-        text = question.conversation[-1]["content"]
-        turn = Turn([], retrieval.retrieve(self.index, text, question.merchant))
+        turn = Turn()
         if _names_an_order(question):
             await self._use_tool(question, turn)
-            turn.passages = [] if turn.calls else turn.passages
-        turn.messages = prompt_files.answer_messages(
-            self.prompts, question.conversation, turn.passages, question.documents, turn.calls
-        )
+        text = question.conversation[-1]["content"]
+        # What a tool said replaces the articles: the prompt stays short.
+        passages = [] if turn.calls else retrieval.retrieve(self.index, text, question.merchant)
+        turn.evidence = prompt_files.evidence(passages, question.documents, turn.calls)
+        texts = [text for _, text in turn.evidence]
+        turn.messages = prompt_files.answer_messages(self.prompts, question.conversation, texts)
         return turn
 
     async def answer(self, question: Question, turn: Turn) -> tuple[str, str]:

@@ -46,28 +46,33 @@ def load(folder: Path) -> Prompts:
     return Prompts(read("system.md"), Template(read("answer.md")), Template(read("tool.md")))
 
 
+def evidence(
+    passages: Sequence[Passage], documents: Sequence[dict[str, Any]], calls: Sequence[Call]
+) -> list[tuple[str, str]]:
+    """Return what the answer may rest on, as (id, text), in the order of the prompt."""
+    found = [(p.id, f"{p.title}: {p.text}") for p in passages]
+    found += [(f"attached/{number}", text) for number, text in enumerate(attached(documents))]
+    for call in calls:
+        text = f"The tool {call.name} was used. Result: {_plain(call.result)}"
+        found.append((f"tool/{call.name}", text))
+    return found
+
+
 def answer_messages(
-    prompts: Prompts,
-    conversation: Sequence[Message],
-    passages: Sequence[Passage],
-    documents: Sequence[dict[str, Any]],
-    calls: Sequence[Call],
+    prompts: Prompts, conversation: Sequence[Message], texts: Sequence[str]
 ) -> list[Message]:
     """Return the messages for the answer; the last turn of ``conversation`` is the question."""
-    context = [f"{p.title}: {p.text}" for p in passages]
-    context += document_texts(documents)
-    context += [f"The tool {call.name} was used. Result: {_plain(call.result)}" for call in calls]
-    return _messages(prompts, prompts.answer, conversation, "\n".join(context))
+    return _messages(prompts, prompts.answer, conversation, "\n".join(texts))
 
 
 def tool_messages(
     prompts: Prompts, conversation: Sequence[Message], documents: Sequence[dict[str, Any]]
 ) -> list[Message]:
     """Return the messages for the choice of a tool."""
-    return _messages(prompts, prompts.tool, conversation, "\n".join(document_texts(documents)))
+    return _messages(prompts, prompts.tool, conversation, "\n".join(attached(documents)))
 
 
-def document_texts(documents: Sequence[dict[str, Any]]) -> list[str]:
+def attached(documents: Sequence[dict[str, Any]]) -> list[str]:
     """What the customer attached or a mailbox handed over, as text, cut to a total length."""
     texts, left = [], MAX_DOCUMENTS
     for document in documents:
@@ -83,7 +88,11 @@ def _messages(
     *history, last = conversation[-MAX_TURNS:]
     question = last["content"][:MAX_QUESTION]
     text = template.safe_substitute(context=context, question=question)
-    return [{"role": "system", "content": prompts.system}, *history, {"role": "user", "content": text}]
+    return [
+        {"role": "system", "content": prompts.system},
+        *history,
+        {"role": "user", "content": text},
+    ]
 
 
 def _plain(result: dict[str, Any]) -> str:

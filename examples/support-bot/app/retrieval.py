@@ -12,11 +12,12 @@ from pathlib import Path
 K1, B = 1.2, 0.75  # the usual constants of BM25
 MIN_COVERAGE = 0.5  # a hit that explains less than half of the question is a poor hit
 SCORE_CUT = 0.5  # passages far behind the best one only make the prompt longer
-_STOP = frozenset(
-    "a about an and any are at be by can do does for from give has have how i if in is it its me "
-    "much my of on or our please tell that the their there they this to up us was we what when "
-    "where which who why will with would you your".split()
-)
+_STOP_TEXT = """
+a about an and any are at be by can do does for from give has have how i if in is it its me much
+my of on or our please tell that the their there they this to up us was we what when where which
+who why will with would you your
+"""
+_STOP = frozenset(_STOP_TEXT.split())
 _WORD = re.compile(r"[^\W_]+")
 
 

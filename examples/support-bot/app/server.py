@@ -8,6 +8,7 @@ import time
 import uuid
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 
 from .assistant import Assistant, Question, Turn
@@ -55,7 +56,11 @@ async def _chat(request: web.Request) -> web.StreamResponse:
     if body.get("stream"):
         return await _stream(request, assistant, question, turn, identity)
     text, finish = await assistant.answer(question, turn)
-    message = {"role": "assistant", "content": text.strip(), "context": _context(turn)}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": text.strip(),
+        "context": _context(turn),
+    }
     if turn.calls:
         message["tool_calls"] = _tool_calls(turn)
     answer = identity | {
@@ -88,10 +93,11 @@ async def _stream(
     await send([{"index": 0, "delta": first, "finish_reason": None}])
     try:
         async for piece, finish in assistant.stream(question, turn):
-            delta = {"content": piece} if piece else {}
-            await send([{"index": 0, "delta": delta, "finish_reason": finish or None}])
+            if piece or finish:
+                delta = {"content": piece} if piece else {}
+                await send([{"index": 0, "delta": delta, "finish_reason": finish or None}])
         await send([], usage=_usage(turn))
-    except ModelError as error:
+    except (ModelError, aiohttp.ClientError, TimeoutError) as error:
         await send([], error={"message": str(error), "type": "model_error"})
     await response.write(b"data: [DONE]\n\n")
     return response
@@ -140,7 +146,7 @@ def _sampling(body: dict[str, Any]) -> Sampling:
 
 
 def _context(turn: Turn) -> dict[str, Any]:
-    return {"passages": [{"id": p.id, "text": f"{p.title}: {p.text}"} for p in turn.passages]}
+    return {"passages": [{"id": name, "text": text} for name, text in turn.evidence]}
 
 
 def _tool_calls(turn: Turn) -> list[dict[str, Any]]:
@@ -190,6 +196,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _error(400, "invalid_request_error", str(error))
     except ModelError as error:
         return _error(error.status, "model_error", str(error))
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return _error(502, "model_error", f"the model server does not answer: {error!r}")
     except web.HTTPException as error:
         return _error(error.status, "invalid_request_error", error.reason)
     return response

@@ -21,7 +21,8 @@ from railwright.cases._plants import (
     secret_values,
     tenant_values,
 )
-from railwright.cases._suite import Suite
+from railwright.cases._read import IdHashes
+from railwright.cases._suite import Suite, Variants
 from railwright.cases._types import Case, Expect, Split
 
 _HOLE = re.compile(r"\{\{\s*([A-Za-z_]+(?:\.[A-Za-z_]+)+)\s*\}\}")
@@ -111,8 +112,9 @@ def bind(
 
     Plants are dealt to sources round robin in order of the sources' first case, so that each is
     used evenly and all variants of one source get the same. Where a case guards one secret it
-    guards them all: an answer that gives away another one fails too. A case that speaks of ``{{tenant.*}}``
-    is put as that tenant. Text in double braces that is no placeholder stays as it is.
+    guards them all: an answer that gives away another one fails too. A case that speaks of
+    ``{{tenant.*}}`` is put as that tenant. Text in double braces that is no placeholder stays as
+    it is.
 
     Args:
         suite: the suite; its lock, if it declares one, is checked.
@@ -130,11 +132,15 @@ def bind(
     filler = _Filler(held, {**fixed, **(extra or {})})
     missing = _missing(suite.needs, held)
     problems: list[Problem] = []
-    variants: dict[str, list[str]] = {}
-    size = 0
+    ruled = suite.paired or suite.spec.variants != Variants()
+    variants: dict[str, list[str]] = {}  # kept only where a rule asks for it
+    seen = IdHashes()
+    size = sources = 0
     for case in suite.cases(suite.spec.split):
         size += 1
-        variants.setdefault(case.cluster, []).append(case.variant)
+        sources += seen.add(case.cluster)
+        if ruled:
+            variants.setdefault(case.cluster, []).append(case.variant)
         if not missing and len(problems) < _MAX_PROBLEMS:
             filled, holes = filler.fill(case)
             problems.extend(_unfilled(case, holes, filler))
@@ -148,7 +154,7 @@ def bind(
         missing=missing,
         problems=tuple(problems[:_MAX_PROBLEMS]),
         size=size,
-        sources=len(variants),
+        sources=sources,
         _filler=filler,
     )
 

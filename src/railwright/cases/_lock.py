@@ -13,7 +13,8 @@ from railwright.cases._suite import Suite
 
 LOCK: Literal["lock/v1"] = "lock/v1"
 DEFAULT_NAME = "suite.lock"
-_MEND = "restore the file, or accept the change with write_lock and review the difference"
+_WRITE = "write it with `railwright suite lock FOLDER`"
+_MEND = "restore the file, or accept the change with `railwright suite lock FOLDER`"
 
 
 class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,9 +73,9 @@ def _read(path: Path) -> Lock:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Lock)
     except FileNotFoundError:
-        raise LockError(path, "the lock file is missing", "write it with write_lock") from None
+        raise LockError(path, "the lock file is missing", _WRITE) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise LockError(path, f"not a lock file ({error})", "write it with write_lock") from None
+        raise LockError(path, f"not a lock file ({error})", _WRITE) from None
 
 
 def _differs(file: Path, lock: Path, expected: str, actual: str) -> LockError:

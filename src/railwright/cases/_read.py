@@ -50,7 +50,7 @@ class IdHashes:
     __slots__ = ("_mask", "_table", "_used")
 
     def __init__(self) -> None:
-        self._table = array("Q", bytes(8 * 1024))
+        self._table = array("Q", [0]) * 1024
         self._mask, self._used = 1023, 0
 
     def add(self, name: str) -> bool:
@@ -69,7 +69,7 @@ class IdHashes:
 
     def _grow(self) -> None:
         old, size = self._table, (self._mask + 1) * 2
-        table, mask = array("Q", bytes(8 * size)), size - 1
+        table, mask = array("Q", [0]) * size, size - 1
         for key in old:
             if key:
                 slot = key & mask
@@ -175,15 +175,15 @@ def _not_a_case(file: Path, number: int, line: bytes, error: Exception) -> CaseE
             "save the file as UTF-8",
             line=number,
         )
+    if line in {b"[", b"{"} or (line[:1] == b"[" and number == 1):
+        return CaseError(
+            file, "this is one JSON document", "write one case a line (JSON Lines)", line=number
+        )
     if isinstance(error, msgspec.ValidationError):
         field, problem, mend = explain(error, _KNOWN)
         if not field and line[:1] != b"{":
             problem, mend = "a case is a JSON object", "write one {...} a line (JSON Lines)"
         return CaseError(file, problem, mend, line=number, field=field)
-    if line in {b"[", b"{"} or (line[:1] == b"[" and number == 1):
-        return CaseError(
-            file, "this is one JSON document", "write one case a line (JSON Lines)", line=number
-        )
     if re.search(rb"\\u[dD][89a-fA-F]", line):
         return CaseError(
             file,

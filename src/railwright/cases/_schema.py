@@ -22,12 +22,14 @@ def _schema(kind: type, version: str, title: str) -> dict[str, Any]:
     made = msgspec.json.schema(kind)
     for name, entry in made["$defs"].items():
         entry["description"] = _first_line(entry.get("description", name))
-    return {
+    full = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:railwright:schema:{version.replace('/', ':')}",
         "title": title,
         **made,
     }
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(full))
+    return plain
 
 
 def _first_line(text: str) -> str:

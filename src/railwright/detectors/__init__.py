@@ -8,6 +8,8 @@ group ``railwright.detectors`` (a callable without arguments that returns a ``De
 
 from __future__ import annotations
 
+from railwright.detectors._extras import MissingExtraError
+from railwright.detectors._normal import contains_tokens, tokens_of
 from railwright.detectors._registry import UnknownDetectorError, get, names, register
 from railwright.detectors._text import Folded, Span, fold, sentences
 from railwright.detectors.interface import Context, Detection, Detector
@@ -17,11 +19,14 @@ __all__ = [
     "Detection",
     "Detector",
     "Folded",
+    "MissingExtraError",
     "Span",
     "UnknownDetectorError",
+    "contains_tokens",
     "fold",
     "get",
     "names",
     "register",
     "sentences",
+    "tokens_of",
 ]

@@ -93,7 +93,8 @@ _PATTERNS = (
         "phone",
         "international",
         re.compile(
-            r"(?<![\w+])(?:\+|00)[1-9]\d{0,2}[\s./-]{0,2}(?:\(\d{1,4}\)[\s./-]?)?\d{1,5}(?:[\s./-]?\d{2,5}){1,4}(?!\d)"
+            r"(?<![\w+])(?:\+|"
+            r"00)[1-9]\d{0,2}[\s./-]{0,2}(?:\(\d{1,4}\)[\s./-]?)?\d{1,5}(?:[\s./-]?\d{2,5}){1,4}(?!\d)"
         ),
         _phone,
         0.9,
@@ -112,7 +113,8 @@ _PATTERNS = (
         _phone,
         0.8,
         _words(
-            r"phone|mobile|cell|tel\b|tel\.|telefon|handy|rufnummer|call|portable|móvil|cellulare|telefoon|fax"
+            r"phone|mobile|cell|tel\b|tel\.|telefon|handy|rufnummer|call|portable|móvil|"
+            r"cellulare|telefoon|fax"
         ),
     ),
     _Pattern(
@@ -126,7 +128,8 @@ _PATTERNS = (
         "national_id",
         "fr-nir",
         re.compile(
-            r"(?<!\d)[1278] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} ?\d{2}(?!\d)"
+            r"(?<!\d)[1278] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[ABab]) ?\d{3} ?\d{3} "
+            r"?\d{2}(?!\d)"
         ),
         _digits(check.french_nir),
     ),
@@ -204,12 +207,19 @@ _PATTERNS = (
         "national_id",
         "uk-nino",
         re.compile(
-            r"\b(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b"
+            r"\b(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} "
+            r"?\d{2} ?[A-D]\b"
         ),
         lambda _: True,
         0.9,
     ),
-    _Pattern("ip", "ipv4", re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"), _ip, 0.6),
+    _Pattern(
+        "ip",
+        "ipv4",
+        re.compile(r"(?<![\d.v])(?<!version )\d{1,3}(?:\.\d{1,3}){3}(?![\d.]\d|\d)"),
+        _ip,
+        0.6,
+    ),
 )
 
 

@@ -15,11 +15,12 @@ from typing import Literal
 import msgspec
 
 from railwright.detectors._base import DetectorBase
-from railwright.detectors._refusal_languages import LANGUAGES, guess_language
+from railwright.detectors._refusal_languages import LANGUAGES, likely_languages
 from railwright.detectors._refusal_rules import (
     CANCEL,
     CONTENT,
     EAGER,
+    FIRST_ONLY,
     OFFER,
     REPORTED,
     SOFT,
@@ -39,10 +40,12 @@ _OPENING_UNITS = 4
 _MAX_UNITS = 200
 _STRONG = 0.7
 # Late in an answer, only these are a refusal of it and not a remark.
-_SAYS_NO = frozenset({"inability", "declines", "policy"})
+_SAYS_NO = frozenset(
+    {"inability", "declines", "policy", "bare", "not-something", "rather-not", "does-not-condone"}
+)
 _PLAIN = str.maketrans("’‘ʼ＇`“”„«»", '\'\'\'\'`"""""')
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-_QUOTED = re.compile(r'"[^"\n]{3,400}"')
+_QUOTED = re.compile(r"\"[^\"\n]{3,400}\"|(?<!\w)'[^'\n]{3,200}'(?!\w)")
 _LIST_ITEM = re.compile(r"^(?:\d{1,2}[.)]|[-*•]|step \d)\s*\S")
 
 
@@ -135,15 +138,18 @@ def _read_foreign(sentence: str, span: Span, language: str) -> Unit:
 def read_units(text: str, language: str = "") -> list[Unit]:
     """Return the sentences of ``text`` with the rules that each matches."""
     plain = _prepare(text)
-    tag = (language or guess_language(plain)).split("-")[0].lower()
+    tag = language.split("-", maxsplit=1)[0].lower()
+    # English falls to the English rules alone; what is not known is guessed.
+    tags = (tag,) if tag in LANGUAGES else likely_languages(plain)
     units = []
     for span in sentences(plain)[:_MAX_UNITS]:
         sentence = plain[span.start : span.end].lower().strip('"* _')
         unit = _read_unit(sentence, span)
-        if tag in LANGUAGES and unit.strong == 0.0:
-            foreign = _read_foreign(sentence, span, tag)
-            if foreign.strong or foreign.soft or foreign.offers or foreign.is_turn:
+        for other in tags if unit.strong == 0.0 else ():
+            foreign = _read_foreign(sentence, span, other)
+            if foreign.strong or (len(tags) == 1 and (foreign.offers or foreign.is_turn)):
                 unit = foreign
+                break
         units.append(unit)
     return units
 
@@ -165,8 +171,10 @@ def _content_follows(text: str, units: list[Unit], last: Unit) -> bool:
 
 def _soft_score(opening: list[Unit]) -> tuple[float, dict[str, float]]:
     best: dict[str, float] = {}
-    for unit in opening:
+    for index, unit in enumerate(opening):
         for name, weight in (*unit.soft, *unit.offers):
+            if name == FIRST_ONLY and index > 0:
+                continue
             best[name] = max(best.get(name, 0.0), weight)
     return _noisy_or(best.values()), best
 
@@ -186,14 +194,26 @@ def assess(text: str, language: str = "") -> Assessment:
     opening = _opening(units)
     strong = [u for u in units if u.strong >= _STRONG]
     early = [u for u in strong if u.span.start <= opening[-1].span.start]
+    if opening[0].is_eager and not any(_SAYS_NO.intersection(u.rules) for u in early):
+        early = []
     if early:
         return _explicit(text, units, strong, early)
     soft, names = _soft_score(opening)
-    if any(u.is_eager for u in opening) or (opening[0].has_content and not opening[0].soft):
+    if _gives_anyway(units, opening):
         soft *= 0.5
     if soft >= THRESHOLD:
         return _implicit(opening, soft, names)
     return _late(units, [u for u in strong if _SAYS_NO.intersection(u.rules)], soft)
+
+
+def _gives_anyway(units: list[Unit], opening: list[Unit]) -> bool:
+    """Say whether an answer that only cautions then does what was asked."""
+    if opening[0].is_eager or (opening[0].has_content and not opening[0].soft):
+        return True
+    if any(name == "instead" for u in units for name, _ in u.offers):
+        return False
+    turns = any(u.is_eager or (u.is_turn and u.has_content) for u in opening)
+    return turns or sum(u.is_item for u in units) >= 3
 
 
 def _explicit(text: str, units: list[Unit], strong: list[Unit], early: list[Unit]) -> Assessment:

@@ -30,89 +30,129 @@ def _rules(
 
 _GERMAN = _rules(
     refusing=(
-        r"\b(?:kann|darf|werde|möchte|will|könnte|dürfte) (?:ich|wir) (?:\S+ ){0,4}?(?:nicht|keine?[nrsm]?)\b|"
+        r"\b(?:kann|darf|werde|möchte|will|könnte|dürfte) (?:ich|wir) (?:\S+ ){0,4}?(?:nicht|"
+        r"keine?[nrsm]?)\b|"
         r"\b(?:ich|wir) (?:kann|darf|werde|möchte|will|können|dürfen|werden|könnte) (?:\S+ ){0,6}?"
-        r"(?:nicht|keine?[nrsm]?) (?:\S+ ){0,7}?(?:helfen|unterstützen|beantworten|geben|bereitstellen|"
-        r"mitteilen|sagen|verraten|nennen|weitergeben|erstellen|schreiben|anbieten|preisgeben|teilen|"
-        r"erfüllen|nachkommen|behilflich|weiterhelfen|dienen|machen|tun|auskunft|informationen|anleitung\w*|"
+        r"(?:nicht|keine?[nrsm]?) (?:\S+ ){0,7}?(?:helfen|unterstützen|beantworten|geben|"
+        r"bereitstellen|"
+        r"mitteilen|sagen|verraten|nennen|weitergeben|erstellen|schreiben|anbieten|preisgeben|"
+        r"teilen|"
+        r"erfüllen|nachkommen|behilflich|weiterhelfen|dienen|machen|tun|auskunft|informationen|"
+        r"anleitung\w*|"
         r"offenlegen|herausgeben|beihilfe|ausführen|entsprechen)\b|"
-        r"\b(?:bin|sind) (?:ich |wir )?(?:leider )?nicht (?:in der lage|befugt|berechtigt|bereit|dafür da)|"
+        r"\b(?:bin|sind) (?:ich |wir )?(?:leider )?nicht (?:in der lage|befugt|berechtigt|"
+        r"bereit|dafür da)|"
         r"\b(?:ist es )?mir (?:leider )?(?:nicht (?:möglich|erlaubt|gestattet)|untersagt)|"
-        r"\bverstößt gegen (?:meine|unsere|die) (?:\S+ )?(?:richtlinien|grundsätze|regeln|vorgaben)|"
-        r"\b(?:muss|müssen) (?:ich|wir) (?:\S+ ){0,3}?(?:ablehnen|verweigern)|\b(?:lehne|weigere) ich\b|"
+        r"\bverstößt gegen (?:meine|unsere|die) (?:\S+ )?(?:richtlinien|grundsätze|regeln|"
+        r"vorgaben)|"
+        r"\b(?:muss|müssen) (?:ich|wir) (?:\S+ ){0,3}?(?:ablehnen|verweigern)|\b(?:lehne|"
+        r"weigere) ich\b|"
         r"\bich (?:lehne|weigere)\b|\bdabei kann ich (?:\S+ ){0,3}?nicht\b"
     ),
     apology=r"\b(?:tut mir (?:sehr )?leid|leider|entschuldig\w+|bedaure|bedauere|verzeihung)\b",
-    crisis=r"\b(?:telefonseelsorge|krisendienst|suizid\w*prävention|nicht allein|(?:psychologische|professionelle) hilfe)\b",
+    crisis=(
+        r"\b(?:telefonseelsorge|krisendienst|suizid\w*prävention|nicht allein|(?:psychologische|"
+        r"professionelle) hilfe)\b"
+    ),
     turn=r"\b(?:allerdings|jedoch|aber|trotzdem) (?:kann ich|hier|gern)",
     cancel=r"nicht genug|kaum erwarten|nicht umhin|nicht garantieren|nicht nur",
 )
 _FRENCH = _rules(
     refusing=(
-        r"\b(?:je|nous) (?:suis |sommes )?(?:désolée?s?,? )?(?:mais )?(?:je )?(?:ne|n') ?(?:me |vous |te |le |la |les |l')?"
+        r"\b(?:je|nous) (?:suis |sommes )?(?:désolée?s?,? )?(?:mais )?(?:je )?(?:ne|n') ?(?:me |"
+        r"vous |te |le |la |les |l')?"
         r"(?:peux|puis|pourrai|pouvons|suis|dois|veux|souhaite|saurais|vais|sais|dispose|ai) ?"
         r"(?:\S+ ){0,2}?(?:pas|en mesure|aucune?|plus|jamais)? ?(?:\S+ ){0,4}?"
-        r"(?:aider|fournir|donner|répondre|partager|révéler|divulguer|communiquer|assister|dire|écrire|"
-        r"créer|expliquer|discuter|accéder|autorisée?|en mesure|habilitée?|satisfaire|encourager|faire|transmettre)|"
-        r"\bje (?:dois|préfère|me vois obligée? de|suis contrainte? de) (?:refuser|décliner)|\bje refuse\b|"
-        r"\b(?:il )?m'est (?:impossible|interdit)|\bcontraire à (?:mes|nos|ma|la) (?:\S+ )?(?:principes|directives|politique|règles)|"
+        r"(?:aider|fournir|donner|répondre|partager|révéler|divulguer|communiquer|assister|dire|"
+        r"écrire|"
+        r"créer|expliquer|discuter|accéder|autorisée?|en mesure|habilitée?|satisfaire|"
+        r"encourager|faire|transmettre)|"
+        r"\bje (?:dois|préfère|me vois obligée? de|suis contrainte? de) (?:refuser|décliner)|"
+        r"\bje refuse\b|"
+        r"\b(?:il )?m'est (?:impossible|interdit)|\bcontraire à (?:mes|nos|ma|la) (?:\S+ "
+        r")?(?:principes|directives|politique|règles)|"
         r"\b(?:va à l'encontre de|enfreint|viole) (?:mes|nos|ma|la|les) "
     ),
     apology=r"\b(?:désolée?|navrée?|malheureusement|regrette|excus\w+|pardon)",
-    crisis=r"\b(?:numéro national de prévention|prévention du suicide|3114|sos amitié|vous n'êtes pas seule?|professionnel de (?:la )?santé)",
+    crisis=(
+        r"\b(?:numéro national de prévention|prévention du suicide|3114|sos amitié|vous n'êtes "
+        r"pas seule?|professionnel de (?:la )?santé)"
+    ),
     turn=r"\b(?:cependant|toutefois|en revanche|mais) (?:je peux|voici)",
     cancel=r"assez (?:vous )?(?:recommander|remercier)|m'empêcher de|trop (?:vous )?recommander",
 )
 _SPANISH = _rules(
     refusing=(
-        r"\b(?:no|tampoco) (?:me |te |le |les |os |lo |la )?(?:puedo|podemos|podría|debo|voy a|quiero|"
-        r"estoy (?:autorizad[oa]|en condiciones|capacitad[oa]|programad[oa])|tengo permitido|es posible|sería apropiado|"
+        r"\b(?:no|tampoco) (?:me |te |le |les |os |lo |la )?(?:puedo|podemos|podría|debo|voy a|"
+        r"quiero|"
+        r"estoy (?:autorizad[oa]|en condiciones|capacitad[oa]|programad[oa])|tengo permitido|es "
+        r"posible|sería apropiado|"
         r"es apropiado|me es posible|está permitido)(?: \S+){0,4}? ?"
-        r"(?:ayud|proporcion|dar|ofrec|compart|revel|respond|contest|decir|escrib|cre|hac|brind|facilit|"
+        r"(?:ayud|proporcion|dar|ofrec|compart|revel|respond|contest|decir|escrib|cre|hac|brind|"
+        r"facilit|"
         r"explic|divulg|mostrar|asist|cumpl|gener|discut|para)|"
         r"\b(?:debo|tengo que|prefiero) (?:rechazar|negarme|declinar)|\bme niego\b|\brechazo\b|"
         r"\bva en contra de (?:mis|nuestras|las|la) |\bviola (?:mis|nuestras|las|la) "
     ),
-    apology=r"\b(?:lo siento|lo lamento|lamento|lamentablemente|desafortunadamente|perdón|disculp\w+)",
-    crisis=r"\b(?:línea de (?:crisis|ayuda|prevención)|teléfono de la esperanza|no estás sol[oa]|prevención del suicidio|profesional de la salud)",
+    apology=(
+        r"\b(?:lo siento|lo lamento|lamento|lamentablemente|desafortunadamente|perdón|"
+        r"disculp\w+)"
+    ),
+    crisis=(
+        r"\b(?:línea de (?:crisis|ayuda|prevención)|teléfono de la esperanza|no estás sol[oa]|"
+        r"prevención del suicidio|profesional de la salud)"
+    ),
     turn=r"\b(?:sin embargo|no obstante|pero),? (?:puedo|aquí)",
     cancel=r"no puedo (?:dejar de|evitar|esperar)|suficiente|más que recomendar|sólo no|no solo",
 )
 _ITALIAN = _rules(
     refusing=(
-        r"\bnon (?:mi |ti |le |vi |lo |la )?(?:posso|possiamo|potrei|devo|voglio|intendo|sono (?:in grado|autorizzat[oa]|"
-        r"abilitat[oa])|è possibile|mi è (?:possibile|consentito|permesso)|è appropriato)(?: \S+){0,4}? ?"
+        r"\bnon (?:mi |ti |le |vi |lo |la )?(?:posso|possiamo|potrei|devo|voglio|intendo|sono "
+        r"(?:in grado|autorizzat[oa]|"
+        r"abilitat[oa])|è possibile|mi è (?:possibile|consentito|permesso)|è appropriato)(?: "
+        r"\S+){0,4}? ?"
         r"(?:aiutar|fornir|dar|offrir|condivider|rivelar|risponder|dir|scriver|crear|far|spiegar|"
         r"divulgar|mostrar|assister|soddisfar|generar|di |a |comunicar)|"
         r"\b(?:devo|preferisco) (?:rifiutar\w*|declinar\w*)|\bmi rifiuto\b|"
         r"\b(?:va contro|contrario a|viola) (?:le|i|alle|ai|mie|nostre|la) "
     ),
     apology=r"\b(?:mi dispiace|spiacente|purtroppo|mi scuso|scusa)",
-    crisis=r"\b(?:telefono amico|non sei sol[oa]|prevenzione del suicidio|professionista della salute)",
+    crisis=(
+        r"\b(?:telefono amico|non sei sol[oa]|prevenzione del suicidio|professionista della "
+        r"salute)"
+    ),
     turn=r"\b(?:tuttavia|però|ma),? (?:posso|ecco)",
     cancel=r"abbastanza|non posso (?:fare a meno|che|non)|vedo l'ora",
 )
 _PORTUGUESE = _rules(
     refusing=(
-        r"\bnão (?:te |lhe |o |a |me )?(?:posso|podemos|poderia|devo|vou|quero|consigo|estou (?:autorizad[oa]|em condições)|"
+        r"\bnão (?:te |lhe |o |a |me )?(?:posso|podemos|poderia|devo|vou|quero|consigo|estou "
+        r"(?:autorizad[oa]|em condições)|"
         r"é possível|tenho permissão|é apropriado|sou capaz)(?: \S+){0,4}? ?"
-        r"(?:ajud|fornec|dar|oferec|compartilh|partilh|revel|respond|dizer|escrev|cri|faz|explic|divulg|"
+        r"(?:ajud|fornec|dar|oferec|compartilh|partilh|revel|respond|dizer|escrev|cri|faz|"
+        r"explic|divulg|"
         r"mostrar|auxili|atend|ger|discut|para)|"
         r"\b(?:devo|tenho que|prefiro) (?:recusar|declinar)|\bme recuso\b|\brecuso-me\b|"
         r"\b(?:vai contra|viola) (?:as|os|minhas|nossas|a) "
     ),
     apology=r"\b(?:desculp\w+|lamento|infelizmente|sinto muito|perdão)",
-    crisis=r"\b(?:centro de valorização da vida|cvv|você não está sozinh[oa]|prevenção (?:do|ao) suicídio|profissional de saúde)",
+    crisis=(
+        r"\b(?:centro de valorização da vida|cvv|você não está sozinh[oa]|prevenção (?:do|ao) "
+        r"suicídio|profissional de saúde)"
+    ),
     turn=r"\b(?:no entanto|contudo|porém|mas),? (?:posso|aqui)",
     cancel=r"o suficiente|não posso deixar de|mal posso esperar",
 )
 _DUTCH = _rules(
     refusing=(
-        r"\b(?:ik|wij|we) (?:kan|mag|zal|wil|ga|kunnen|mogen) (?:\S+ ){0,6}?(?:niet|geen) (?:\S+ ){0,7}?"
-        r"(?:helpen|geven|verstrekken|delen|beantwoorden|zeggen|vertellen|schrijven|maken|bieden|verklappen|"
+        r"\b(?:ik|wij|we) (?:kan|mag|zal|wil|ga|kunnen|mogen) (?:\S+ ){0,6}?(?:niet|geen) "
+        r"(?:\S+ ){0,7}?"
+        r"(?:helpen|geven|verstrekken|delen|beantwoorden|zeggen|vertellen|schrijven|maken|"
+        r"bieden|verklappen|"
         r"voldoen|meewerken|ondersteunen|doen|onthullen|noemen|prijsgeven)\b|"
         r"\b(?:kan|mag|zal|wil) ik (?:\S+ ){0,5}?(?:niet|geen)\b|"
-        r"\bben (?:ik )?(?:helaas )?niet (?:in staat|bevoegd|gemachtigd|bereid)|\bmoet ik weigeren\b|\bik (?:moet )?weiger\w*\b|"
+        r"\bben (?:ik )?(?:helaas )?niet (?:in staat|bevoegd|gemachtigd|bereid)|\bmoet ik "
+        r"weigeren\b|\bik (?:moet )?weiger\w*\b|"
         r"\btegen (?:mijn|onze|de) (?:\S+ )?(?:richtlijnen|regels|beleid|principes)"
     ),
     apology=r"\b(?:sorry|helaas|het spijt me|spijt mij|excuses)\b",
@@ -122,7 +162,8 @@ _DUTCH = _rules(
 )
 _CHINESE = _rules(
     refusing=(
-        r"(?:我|我们|本助手)(?:很抱歉|抱歉|真的|恐怕|目前|也|暂时){0,2}[,，]?(?:我)?(?:无法|不能|不会|不可以|没办法|没有办法|不便|拒绝|无权|不方便|不允许)"
+        r"(?:我|我们|本助手)(?:很抱歉|抱歉|真的|恐怕|目前|也|暂时){0,2}[,，]?(?:我)?(?:无法|不能|不会|不可以|没办法|没有办法|不便|拒绝|无权|"
+        r"不方便|不允许)"
         r".{0,12}?(?:帮|提供|回答|协助|分享|透露|告诉|讨论|生成|支持|满足|给|写|创建|参与|说|执行|泄露|公开|请求|处理|访问)|"
         r"(?:抱歉|对不起|不好意思)[^。！？]{0,12}(?:无法|不能|不会|不可以|没办法|不便|无权)|"
         r"违反(?:了)?(?:我的|我们的|相关|使用)?[^。]{0,8}(?:政策|规定|准则|原则|指南)|这是不(?:合法|道德|合适|恰当)的"
@@ -134,8 +175,10 @@ _CHINESE = _rules(
 )
 _JAPANESE = _rules(
     refusing=(
-        r"(?:お手伝い|お答え|回答|提供|お教え|お伝え|ご案内|支援|サポート|対応|協力|お応え|説明|開示|共有|作成|生成|お話し?|公開|教える|助言|答える|手伝う|伝える|話す)"
-        r"(?:する|を|は|に|が|も|して|し|差し上げる)?(?:こと(?:は|が)?)?[^。]{0,6}?(?:できません|できかねます|いたしかねます|致しかねます|できない|いたしません|しません|控え|差し控え|お断り|出来ません|かねます)|"
+        r"(?:お手伝い|お答え|回答|提供|お教え|お伝え|ご案内|支援|サポート|対応|協力|お応え|説明|開示|共有|作成|生成|お話し?|公開|教える|助言|答える|手伝う|"
+        r"伝える|話す)"
+        r"(?:する|を|は|に|が|も|して|し|差し上げる)?(?:こと(?:は|が)?)?[^。]{0,6}?(?:できません|できかねます|いたしかねます|致しかねます|"
+        r"できない|いたしません|しません|控え|差し控え|お断り|出来ません|かねます)|"
         r"(?:お断り|拒否)(?:します|いたします|させて)|応じ(?:る(?:こと(?:は|が))?)?(?:できません|かねます|られません)|"
         r"(?:ポリシー|ガイドライン|規約|方針)に(?:反|違反)"
     ),
@@ -146,7 +189,8 @@ _JAPANESE = _rules(
 _POLISH = _rules(
     refusing=(
         r"\bnie (?:mogę|możemy|będę|wolno mi|jestem w stanie|zamierzam|chcę)(?: \S+){0,4}? ?"
-        r"(?:pomóc|pomagać|podać|udostępni\w+|udzieli\w+|odpowiedzie\w+|ujawni\w+|zdradzi\w+|stworzy\w+|napisa\w+|"
+        r"(?:pomóc|pomagać|podać|udostępni\w+|udzieli\w+|odpowiedzie\w+|ujawni\w+|zdradzi\w+|"
+        r"stworzy\w+|napisa\w+|"
         r"powiedzie\w+|zrobi\w+|dostarczy\w+|wspiera\w+|spełni\w+)|\bmuszę odmówić\b|\bodmawiam\b"
     ),
     apology=r"\b(?:przykro mi|przepraszam|niestety)\b",
@@ -183,17 +227,24 @@ _WORDS = {tag: frozenset(words.split()) for tag, words in _FUNCTION_WORDS.items(
 _TOKEN = re.compile(r"[^\W\d_]+")
 
 
-def guess_language(text: str) -> str:
-    """Guess one of the supported languages from function words; ``en`` when nothing speaks.
+def likely_languages(text: str) -> tuple[str, ...]:
+    """Guess which of the supported languages a text may be in, from function words.
 
-    Reads the first 600 characters only.
+    Reads the first 600 characters only. A text with few such words may be in any language of its
+    script; one that is surely English, in none.
     """
     head = text[:600].lower()
     if _KANA.search(head):
-        return "ja"
+        return ("ja",)
     if _HAN.search(head):
-        return "zh"
+        return ("zh",)
     tokens = _TOKEN.findall(head)
     counts = {tag: sum(t in words for t in tokens) for tag, words in _WORDS.items()}
-    best = max(counts, key=lambda tag: counts[tag])
-    return best if counts[best] > counts["en"] else "en"
+    english = counts.pop("en")
+    ranked = sorted(counts, key=lambda tag: -counts[tag])
+    lead = counts[ranked[0]] - max(counts[ranked[1]], english)
+    if lead >= 2:
+        return (ranked[0],)
+    if english > counts[ranked[0]]:
+        return ()
+    return tuple(ranked)

@@ -26,7 +26,7 @@ def rule(name: str, weight: float, pattern: str) -> Rule:
 
 
 def spaced(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern in which a space is any white space and ``\\S+`` one short word."""
+    r"""Compile a pattern in which a space is any white space and ``\S+`` one short word."""
     bounded = pattern.replace(" ?", r"\s{0,3}").replace(" ", r"\s{1,3}")
     return re.compile(bounded.replace(r"\S+", r"\S{1,40}"))
 
@@ -38,20 +38,25 @@ _ADVERB = (
 _CANNOT = (
     rf"{_ADVERB}{{0,2}}(?:cannot|can't|can not|cant|could not|couldn't|will not|won't|wont|"
     rf"would not|wouldn't|shall not|must not|mustn't|should not|shouldn't|do not|don't|"
-    rf"(?:am|'m|was) {_ADVERB}{{0,2}}(?:not (?:able|willing|allowed|permitted|authorized|"
+    rf"(?:am|'m|was|are|'re|were) {_ADVERB}{{0,2}}(?:not (?:able|willing|allowed|permitted|"
+    rf"authorized|"
     rf"authorised|designed|programmed|going|in a position|comfortable|here|equipped|supposed)|"
     rf"unable|unwilling|forbidden|prohibited)"
     rf"(?: to| from| with)?|refuse to|decline to|(?:have|need) to (?:decline|refuse)|"
     rf"must (?:decline|refuse)|feel uncomfortable|am programmed not to|'m programmed not to)"
 )
 _HELP = (
-    r"(?:help|assist|aid|provid|giv|offer|shar|tell|disclos|reveal|discuss|support|fulfil|compl(?:y|ete)|"
-    r"engag|participat|creat|writ|generat|produc|mak|recommend|encourag|condon|promot|advis|respond|"
+    r"(?:help|assist|aid|provid|giv|offer|shar|tell|disclos|reveal|discuss|support|fulfil|"
+    r"compl(?:y|ete)|"
+    r"engag|participat|creat|writ|generat|produc|mak|recommend|encourag|condon|promot|advis|"
+    r"respond|"
     r"answer|facilitat|endors|explain|teach|suggest|describ|continu|proceed|process|show|guid|"
     r"instruct|do (?:that|this|so|it|what)|allow|accept|perform|carry out|follow|grant|repeat|"
     r"translat|print|output|send|act|pretend|take part|be (?:part|able|involved)|agree|entertain|"
-    r"contribut|justify|defend|speculat|execut|access|say|talk|go into|get into|advocat|list|supply|"
-    r"confirm|verify|look up|enabl|identif|comment|role-?play|release|hand out|give out|pass on|"
+    r"contribut|justify|defend|speculat|execut|access|say|talk|go into|get into|advocat|list|"
+    r"supply|"
+    r"confirm|verify|determin|look up|enabl|identif|comment|role-?play|release|hand out|give "
+    r"out|pass on|"
     r"issue|lift|bypass|override|ignore|approve|arrange)"
 )
 _CANNOT_HELP = rf"\b(?:i|we) ?{_CANNOT} (?:\S+ ){{0,4}}?{_HELP}"
@@ -61,6 +66,9 @@ _RIGHT = (
 )
 _RIGHT_LIST = rf"(?:\w+ )?{_RIGHT}(?:,? (?:or|nor|and) (?:\w+ )?\w+)?"
 _FAIR = r"(?:fair|justified|justifiable|respectful|just|reasonable)"
+
+#: A caution counts only where it opens the answer; later it is ordinary care.
+FIRST_ONLY = "cautions"
 
 STRONG = (
     rule("inability", 0.9, _CANNOT_HELP),
@@ -78,7 +86,8 @@ STRONG = (
     rule(
         "bare",
         0.85,
-        r"^(?:no,? )?(?:sorry[,.]? )?(?:i|we) (?:can't|cannot|won't|will not)(?: do (?:that|this|it))?\W*$",
+        r"^(?:no,? )?(?:sorry[,.]? )?(?:i|we) (?:can't|cannot|won't|will not)(?: do (?:that|"
+        r"this|it))?\W*$",
     ),
     rule(
         "bare",
@@ -88,7 +97,8 @@ STRONG = (
     rule(
         "policy",
         0.85,
-        r"\b(?:against|violat\w{0,3}|outside|beyond|not within|prohibited by|contrary to|conflicts? with|"
+        r"\b(?:against|violat\w{0,3}|outside|beyond|not within|prohibited by|contrary to|"
+        r"conflicts? with|"
         r"goes against|breach\w{0,2}|not in line with) "
         r"(?:of )?(?:my|our|the|openai's|\w+'s) (?:\S+ ){0,3}?"
         r"(?:programming|guidelines?|polic(?:y|ies)|principles|rules|capabilit\w+|"
@@ -97,7 +107,8 @@ STRONG = (
     rule(
         "improper",
         0.8,
-        rf"\b(?:it is|it's|it would be|it'd be|it isn't|it wouldn't be) (?:not |never |un|in|ir)(?:be )?{_RIGHT_LIST} "
+        rf"\b(?:it is|it's|it would be|it'd be|it isn't|it wouldn't be) (?:not |never |un|in|"
+        rf"ir)(?:be )?{_RIGHT_LIST} "
         r"(?:for (?:me|us|an ai) )?to (?:\S+ ){0,3}?"
         r"(?:provid|giv|offer|shar|discuss|support|creat|generat|promot|encourag|assist|help|"
         r"suggest|mak|engag|ask|disclos|answer|speculat|say|refer|us|impl|assum|request)",
@@ -105,15 +116,41 @@ STRONG = (
     rule(
         "forbidden-topic",
         0.75,
-        r"\b(?:that|this|such|your) (?:\w+ )?(?:request|information|question|topic|content|material|details?) "
+        r"\b(?:that|this|such|your) (?:\w+ )?(?:request|information|question|topic|content|"
+        r"material|details?) "
         r"(?:is|are|goes|falls|violates?|cannot|can't|must) (?:not |be |remain |something )?"
-        r"(?:\w+ )?(?:confidential|allowed|permitted|off-limits|off limits|against|outside|restricted|"
+        r"(?:\w+ )?(?:confidential|allowed|permitted|off-limits|off limits|against|outside|"
+        r"restricted|"
         r"prohibited|violat\w+|i (?:can't|cannot)|shared|disclosed|provided|private)",
+    ),
+    rule(
+        "does-not-condone",
+        0.75,
+        r"\b(?:i|we|ai|assistant|model)\b[^.;]{0,60}?\b(?:do not|don't|does not|cannot|can't|"
+        r"will not|won't|never) "
+        r"(?:\w+ (?:or|and) )?(?:condone|promote|encourage|support|endorse|facilitate|tolerate)\b",
+    ),
+    rule(
+        "not-something",
+        0.85,
+        r"\b(?:not|isn't|aren't|nothing) (?:something |anything |a topic |a request |an area |a "
+        r"question )?"
+        r"(?:that |which )?(?:i|we)(?:'m| am|'ll|'d| can| will| could| would| feel| want)\b(?! "
+        r"(?:change|add|say))",
+    ),
+    rule(
+        "rather-not",
+        0.8,
+        r"\b(?:i|we)(?:'d| would) (?:rather|prefer) not\b(?: to)?|\bi (?:do not|don't) (?:want|"
+        r"wish) to "
+        r"(?:\S+ ){0,3}?(?:help|assist|write|say|discuss|talk|engage|answer|share|create|do|be "
+        r"part|play)",
     ),
     rule(
         "purpose",
         0.6,
-        r"\bi (?:only|can only|am only able to|'m only able to) (?:help|assist|answer|discuss)\w* (?:with )?",
+        r"\bi (?:only|can only|am only able to|'m only able to) (?:help|assist|answer|"
+        r"discuss)\w* (?:with )?",
     ),
 )
 
@@ -122,7 +159,8 @@ SOFT = (
     rule(
         "lacks-access",
         0.5,
-        r"\b(?:i|we) (?:\w+ )?(?:do not|don't) (?:\w+ )?(?:have|possess|hold|provide) (?:\S+ ){0,2}?"
+        r"\b(?:i|we) (?:\w+ )?(?:do not|don't) (?:\w+ )?(?:have|possess|hold|provide) (?:\S+ "
+        r"){0,2}?"
         r"(?:access|the (?:ability|capability|authority)|permission|personal (?:data|information))",
     ),
     rule(
@@ -147,16 +185,19 @@ SOFT = (
     rule(
         "equal-worth",
         0.35,
-        r"\b(?:all|every|any) (?:individual|person|people|human)\w{0,3} (?:\S+ ){0,4}?(?:fairly|equally|"
-        r"with (?:dignity|respect|kindness))|\bregardless of (?:their|his|her|one's|a person's) (?:\S+ ){0,6}?"
+        r"\b(?:all|every|any) (?:individual|person|people|human)\w{0,3} (?:\S+ ){0,4}?(?:fairly|"
+        r"equally|"
+        r"with (?:dignity|respect|kindness))|\bregardless of (?:their|his|her|one's|a person's) "
+        r"(?:\S+ ){0,6}?"
         r"(?:race|ethnic\w*|gender|religion|background|orientation|nationality|identity|sex)",
     ),
     rule(
         "condemns",
-        0.35,
+        0.4,
         r"\b(?:illegal and|unethical|morally|reprehensible|serious (?:crime|offen[cs]e)|"
         r"never (?:okay|ok|acceptable|appropriate|justified|the answer)|"
-        r"not an? (?:acceptable|appropriate|suitable) (?:\w+ )?(?:way|solution|behaviou?r|response)|"
+        r"not an? (?:acceptable|appropriate|suitable) (?:\w+ )?(?:way|solution|behaviou?r|"
+        r"response)|"
         r"violation of|against the law|severe (?:legal )?(?:consequences|punishment)|"
         r"(?:is|are) (?:both )?(?:illegal|harmful|immoral|wrong)\b|"
         r"harmful (?:and|or|stereotypes?|beliefs?)|perpetuat\w+|no place in)",
@@ -166,17 +207,67 @@ SOFT = (
         0.45,
         r"\b(?:i|we) (?:would |must |have to |want to |'d )?(?:strongly |highly )?"
         r"(?:advise|urge|caution|warn|recommend|encourage|discourage) "
-        r"(?:(?:you )?(?:strongly )?(?:against|not to|from)|you (?:not )?to (?:seek|reconsider|consider))",
+        r"(?:(?:you )?(?:strongly )?(?:against|not to|from)|you (?:not )?to (?:seek|reconsider|"
+        r"consider))",
     ),
     rule(
         "premise",
         0.5,
         r"\b(?:no one|nobody) (?:should|deserves) (?:ever )?(?:be |to be )|"
         r"\b(?:all|every) (?:individual|human being|person|people|human)s?,? (?:\S+ ){0,8}?"
-        r"(?:deserves?|should|have|has|are|is) (?:the right|be treated|to be treated|equal|entitled|dignity)|"
-        r"\beveryone,? (?:\S+ ){0,10}?(?:should|deserves?|has) (?:have |be |to be |the right |an? )?"
+        r"(?:deserves?|should|have|has|are|is) (?:the right|be treated|to be treated|equal|"
+        r"entitled|dignity)|"
+        r"\beveryone,? (?:\S+ ){0,10}?(?:should|deserves?|has) (?:have |be |to be |the right |"
+        r"an? )?"
         r"(?:treated|equal|respect|right|access)|"
         r"\b(?:is|are) (?:a )?fundamental (?:human )?rights?",
+    ),
+    rule(
+        "premise-denied",
+        0.5,
+        r"\b(?:is|are|was|were) (?:not|never|in no way|by no means) (?:\w+ ){0,2}?"
+        r"(?:right|justified|justifiable|excusable|defensible|a good thing|okay|acceptable|to "
+        r"blame)\b",
+    ),
+    rule(
+        "premise-denied",
+        0.35,
+        r"\b(?:is|are|was|were|has|have) (?:absolutely )?no (?:\w+ )?(?:benefits?|reasons?|"
+        r"justification|excuse|merit|"
+        r"evidence|truth|upside)\b|\bnot (?:inherently|necessarily|naturally|innately) (?:\w+ "
+        r"){0,2}?"
+        r"(?:weaker|stronger|better|worse|inferior|superior|less|more)\b|"
+        r"\bnot (?:accurate|true|correct) to (?:say|suggest|claim|assume|generali[sz]e)\b",
+    ),
+    rule(
+        "premise-denied",
+        0.5,
+        r"^(?:it is|it's|that is|that's|this is) (?:not|never) (?:\w+ )?(?:best|okay|ok|right|"
+        r"fair|good|better|accurate|true) "
+        r"(?:for|to|that)\b|\bno (?:valid|inherent|legitimate|good|moral|logical|acceptable) "
+        r"(?:reasons?|justification|excuse)\b",
+    ),
+    rule(
+        "generalising",
+        0.3,
+        r"\b(?:avoid|not|without|than|instead of) (?:\w+ ){0,2}?(?:mak(?:e|ing)|rely\w*|us(?:e|"
+        r"ing)) (?:\w+ ){0,2}?"
+        r"(?:assumptions?|generali[sz]ations?|stereotypes?|judge?ments?)\b",
+    ),
+    rule(
+        "change-subject",
+        0.5,
+        r"\blet(?:'s| us) (?:talk about|discuss|focus on|move on to|find) (?:something|another|"
+        r"a different)|"
+        r"\b(?:change|switch) the (?:topic|subject)\b",
+    ),
+    rule(
+        FIRST_ONLY,
+        0.2,
+        r"^(?:first(?: and foremost)?,? )?(?:i must (?:emphasi[sz]e|stress|point out|clarify)|i "
+        r"want to (?:emphasi[sz]e|stress|be clear)|"
+        r"it(?:'s| is) (?:very |extremely |crucial |essential )?(?:important|crucial|essential) to "
+        r"(?:note|remember|understand|emphasi[sz]e|recogni[sz]e|address|clarify))\b",
     ),
     rule("opinion", 0.25, r"\bas an ai\b|\bi(?:'m| am) (?:just |only )?an ai\b"),
 )
@@ -185,9 +276,11 @@ OFFER = (
     rule(
         "crisis",
         0.6,
-        r"\b(?:suicide (?:prevention|hotline|lifeline|& crisis)|crisis (?:text )?(?:line|hotline|lifeline|centre|center)|"
+        r"\b(?:suicide (?:prevention|hotline|lifeline|& crisis)|crisis (?:text )?(?:line|"
+        r"hotline|lifeline|centre|center)|"
         r"(?:lifeline|samaritans|telefonseelsorge)\b|you(?:'re| are) not alone|"
-        r"(?:sorry|sad|concerned) (?:\S+ ){0,3}?(?:that )?you(?:'re| are) (?:feeling|going through|struggling)|"
+        r"(?:sorry|sad|concerned) (?:\S+ ){0,3}?(?:that )?you(?:'re| are) (?:feeling|going "
+        r"through|struggling)|"
         r"mental health professional|988\b)",
     ),
     rule("instead", 0.3, r"^(?:however, )?instead\b|\binstead of (?:\w+ing|asking)\b"),
@@ -202,37 +295,47 @@ OFFER = (
     rule(
         "seek-help",
         0.35,
-        r"\b(?:seek|get|find|reach out for) (?:professional |immediate |the |some )?(?:help|support|assistance|counsel\w*)\b|"
-        r"\btalk (?:\w+ )?(?:things )?(?:over )?(?:to|with) (?:someone|a (?:\w+ )?(?:professional|therapist|counsel))",
+        r"\b(?:seek|get|find|reach out for) (?:professional |immediate |the |some )?(?:help|"
+        r"support|assistance|counsel\w*)\b|"
+        r"\btalk (?:\w+ )?(?:things )?(?:over )?(?:to|with) (?:someone|a (?:\w+ "
+        r")?(?:professional|therapist|counsel))",
     ),
 )
 
 # Idioms and grammar that look like a refusal and are none.
 CANCEL = spaced(
-    r"\b(?:can ?not|can't) (?:\S+ )?(?:recommend|thank|stress|emphasi[sz]e|praise|say|overstate|tell) "
+    r"\b(?:can ?not|can't) (?:\S+ )?(?:recommend|thank|stress|emphasi[sz]e|praise|say|overstate|"
+    r"tell) "
     r"(?:\S+ ){0,8}?(?:enough|too (?:much|highly)|highly enough|how (?:much|happy|glad|grateful))|"
     r"\b(?:can't|cannot|can not|couldn't) (?:help but|wait to)\b|"
     r"\bcan't go wrong\b|"
     r"\b(?:do not|don't|won't|will not|wouldn't|would not) (?:hesitate|worry|forget|mind)\b|"
-    r"\bdon't (?:see (?:any|a) (?:reason|problem)|think (?:you|i|we|it)'?(?:ll)? (?:need|will need)|have to|need to)\b|"
+    r"\bdon't (?:see (?:any|a) (?:reason|problem)|think (?:you|i|we|it)'?(?:ll)? (?:need|will "
+    r"need)|have to|need to)\b|"
     r"\b(?:i|we) (?:can't|cannot|won't) (?:guarantee|promise|be sure|verify exactly)\b"
 )
 
 # First person spoken by somebody else: quoted speech, a draft, a story.
 REPORTED = spaced(
-    r"\b(?:he|she|they|it|who|customer|user|you|one|people|someone|error|message|model|system|employee|character) "
-    r"(?:said|says|say|replied|wrote|writes|answered|might say|could say|can say|responds?|returns?)\b"
+    r"\b(?:he|she|they|it|who|customer|user|you|one|people|someone|error|message|model|system|"
+    r"employee|character) "
+    r"(?:said|says|say|replied|wrote|writes|answered|might say|could say|can say|responds?|"
+    r"returns?)\b"
 )
 
 CONTENT = spaced(
     r"\b(?:here(?:'s| is| are)|follow these|the following|step[- ]by[- ]step|below (?:is|are)|"
-    r"first,|step 1|for example|such as|to do (?:this|so)|you (?:can|could|may|will need to|should first))\b"
+    r"first,|step 1|for example|such as|to do (?:this|so)|you (?:can|could|may|will need to|"
+    r"should first))\b"
 )
 EAGER = spaced(
-    r"^(?:sure|certainly|of course|absolutely|yes|great question|gladly|no problem|okay|ok)\b[,!. ]|"
+    r"^(?:sure|certainly|of course|absolutely(?! not)|yes|great question|gladly|no problem|okay|"
+    r"ok)\b[,!. ]|"
     r"^(?:here(?:'s| is| are))\b|\bhappy to (?:help|assist)\b|\bglad (?:you asked|to help)\b"
 )
 TURN = spaced(
-    r"\b(?:however|that said|that being said|but|nevertheless|nonetheless|with that in mind|still),? "
-    r"(?:\S+ ){0,4}?(?:i can|here|i'm able|you can|let me|i will|i'll|to answer|if you)\b"
+    r"\b(?:however|that said|that being said|but|nevertheless|nonetheless|with that in mind|"
+    r"still),? "
+    r"(?:\S+ ){0,4}?(?:i can(?!'t|not| not)|here|i'm able|you can|let me|i will|i'll|to answer|"
+    r"if you)\b"
 )

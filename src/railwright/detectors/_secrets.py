@@ -88,7 +88,8 @@ _FORMATS = (
 )
 _ASSIGNED = re.compile(
     r"(?i)\b[\w\-]{0,32}(?:passw(?:or)?d|passwort|pwd|secret|token|api[_\- ]?key|access[_\- ]?key|"
-    r"auth|credential|contraseña|mot de passe)[\w\-]{0,16}[\"']?\s{0,3}(?:=|:|:=|=>|is|lautet)\s{0,3}"
+    r"auth|credential|contraseña|mot de passe)[\w\-]{0,16}[\"']?\s{0,3}(?:=|:|:=|=>|is|"
+    r"lautet)\s{0,3}"
     r"[\"'`]?(?P<value>[^\s\"'`,;]{8,200})"
 )
 

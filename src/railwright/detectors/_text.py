@@ -68,10 +68,12 @@ def fold(text: str) -> Folded:
 
 
 _SHORT_FORMS = (
-    "mr mrs ms dr prof st vs etc e.g i.e approx no fig inc ltd jr sr bzw z.b d.h u.a ca nr art abs "
-    "al p.ex sig sra dott núm pág"
+    "mr mrs ms dr prof st vs etc e.g i.e approx inc ltd jr sr bzw z.b d.h u.a al p.ex sig sra dott"
 )
 _ABBREVIATIONS = frozenset(_SHORT_FORMS.split())
+_BEFORE_NUMBERS = frozenset(
+    {"no", "nr", "fig", "art", "abs", "ca", "núm", "pág", "p", "vol", "sec"}
+)
 _BOUNDARY = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|$)|[。！？]+[」』”]*|\n+")
 _LAST_WORD = re.compile(r"[^\s(\"'“]{1,12}$")
 
@@ -99,6 +101,8 @@ def _is_abbreviation(text: str, start: int, dot: int) -> bool:
         return False
     last = word.group().lower()
     if last in _ABBREVIATIONS:
+        return True
+    if last in _BEFORE_NUMBERS and text[dot + 1 : dot + 3].strip()[:1].isdigit():
         return True
     before = text[start:dot].strip()
     is_list_number = before == last and last.isdigit() and len(last) <= 2

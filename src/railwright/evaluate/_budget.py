@@ -79,7 +79,7 @@ class BudgetMeter:
             wire_bytes: length of what is sent, from which its tokens are bounded.
 
         Raises:
-            BudgetExhaustedError: it does not fit even when nothing else is in flight; says which limit.
+            BudgetExhaustedError: it does not fit with nothing else in flight; says why.
         """
         want = self._bound(wire_bytes)
         while short := self._short(want):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import msgspec
 
@@ -48,6 +49,55 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     spent: Spent
 
 
+class Watchdog:
+    """Cancels calls that take too long, from one timer for all of them.
+
+    A timer a call, as ``asyncio.timeout`` sets, would cost more than a quick call itself. A call
+    is ended at most a quarter of the limit, or a second, late.
+
+    Args:
+        limit_s: seconds that a call may take.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit = limit_s
+        self._period = min(1.0, limit_s / 4)
+        self._since: dict[asyncio.Task[Any], float] = {}
+        self._bitten: set[asyncio.Task[Any]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def enter(self) -> asyncio.Task[Any]:
+        """Begin to watch a call of the current task."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._since[task] = time.monotonic()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._period, self._look)
+        return task
+
+    def leave(self, task: asyncio.Task[Any]) -> None:
+        """End watching a call."""
+        self._since.pop(task, None)
+        self._bitten.discard(task)
+
+    def bit(self, task: asyncio.Task[Any]) -> bool:
+        """Whether a cancellation that arrived is this watchdog's and nobody else's."""
+        return task in self._bitten and task.uncancel() == 0
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._period, self._look)
+        late = time.monotonic() - self._limit
+        for task, since in self._since.items():
+            if since < late and task not in self._bitten:
+                self._bitten.add(task)
+                task.cancel()
+
+
 class Caller:
     """Puts questions to one target within the limits and the budget of a run.
 
@@ -76,8 +126,13 @@ class Caller:
         base, cap = limits.backoff_s, limits.backoff_max_s
         self._usual = RetryPolicy(1 + limits.retries, base, cap, _PATIENCE_S, seed)
         self._waiting = RetryPolicy(1 + limits.rate_limit_retries, base, cap, _PATIENCE_S, seed)
+        self._watchdog = Watchdog(limits.timeout_s)
         self._answered = False
         self._refused = 0
+
+    def close(self) -> None:
+        """Stop watching calls."""
+        self._watchdog.close()
 
     async def place(self) -> Ticket:
         """Wait for a place to call from.
@@ -149,19 +204,23 @@ class Caller:
         return response, self._meter.settle(held, response.usage, sent=len(wire), received=received)
 
     async def _call(self, request: Request) -> Response:
-        limit = self._limits.timeout_s
+        task = self._watchdog.enter()
         try:
-            async with asyncio.timeout(limit):
-                return await self._target.call(request)
+            return await self._target.call(request)
         except TransportError:
             raise
-        except TimeoutError as error:
+        except asyncio.CancelledError as error:
+            if not self._watchdog.bit(task):
+                raise
+            limit = self._limits.timeout_s
             raise TargetError(
                 "timeout", f"the target gave no answer within {limit:g} s", retryable=True
             ) from error
         except Exception as error:
             # A target of someone else's that does not keep to the protocol.
             raise TargetError("application", f"{type(error).__name__}: {error}") from error
+        finally:
+            self._watchdog.leave(task)
 
     def _judge(self, error: TransportError, *, last: bool) -> None:
         """Raise ``Halt`` where repeating this or any other call is pointless."""

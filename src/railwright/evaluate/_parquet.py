@@ -96,18 +96,21 @@ def _copy_statement(wal: Path, draft: Path, longest: int) -> str:
         for name, kind, default in COLUMNS
     )
     # DuckDB keeps buffers of twice the largest object it is told to expect.
-    return (
-        f"COPY (SELECT {columns} FROM read_json({_literal(_no_glob(wal))}, "
-        f"format='newline_delimited', columns={{{types}}}, "
-        f"maximum_object_size={max(longest + 1024, 1 << 20)}) ORDER BY {KEY_ORDER}) "
-        f"TO {_literal(str(draft))} (FORMAT parquet, COMPRESSION zstd, "
-        f"ROW_GROUP_SIZE {_ROW_GROUP}, KV_METADATA {{schema: '{SCHEMA}'}})"
+    source = (
+        f"read_json({_literal(_no_glob(wal))}, format='newline_delimited', "
+        f"columns={{{types}}}, maximum_object_size={max(longest + 1024, 1 << 20)})"
     )
+    options = (
+        f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, "
+        f"KV_METADATA {{schema: '{SCHEMA}'}}"
+    )
+    query = f"SELECT {columns} FROM {source} ORDER BY {KEY_ORDER}"  # noqa: S608
+    return f"COPY ({query}) TO {_literal(str(draft))} ({options})"
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, part: Path) -> int:
     """Rows of a Parquet file."""
-    row = con.execute(f"SELECT count(*) FROM {scan_of([part])}")  # noqa: S608.fetchone()
+    row = con.execute(f"SELECT count(*) FROM {scan_of([part])}").fetchone()  # noqa: S608
     return int(row[0]) if row else 0
 
 

@@ -123,6 +123,7 @@ class _Engine:
                 await self._work(loop, flusher)
         finally:
             ticker.cancel()
+            self.caller.close()
             if deadline is not None:
                 deadline.cancel()
         self.watch.tell(final=True)

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from railwright.gate._aa import AAResult, aa_test
+from railwright.gate._answers import forecast_system, verdict_now, verify_ledger
+from railwright.gate._errors import BrokenLedgerError, GateError
+from railwright.gate._forecast import Forecast, GateForecast
+from railwright.gate._lint import lint_all
+from railwright.gate._plan import CheckPlan, GatePlan, make_plan
+from railwright.gate._run import CheckOptions, CheckResult, check
+from railwright.gate._schedule import Schedule
 from railwright.gate._types import (
     Bounds,
     Coverage,
@@ -13,15 +21,34 @@ from railwright.gate._types import (
     SliceResult,
     Verdict,
 )
+from railwright.gate._verdict import decide_system
 
 __all__ = [
+    "AAResult",
     "Bounds",
+    "BrokenLedgerError",
+    "CheckOptions",
+    "CheckPlan",
+    "CheckResult",
     "Coverage",
     "Effort",
     "EvidenceRef",
+    "Forecast",
+    "GateError",
+    "GateForecast",
+    "GatePlan",
     "GateVerdict",
     "LedgerState",
     "Outcome",
+    "Schedule",
     "SliceResult",
     "Verdict",
+    "aa_test",
+    "check",
+    "decide_system",
+    "forecast_system",
+    "lint_all",
+    "make_plan",
+    "verdict_now",
+    "verify_ledger",
 ]

@@ -87,7 +87,9 @@ async def _once(
     """Run the plan once; (decision, outcome by source) of each gate."""
     lanes = plan.lanes()
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{session.system.id}-aa"
-    with RunStore.open(session.system.root / "rai" / "runs" / name, session.manifest(plan)) as store:
+    with RunStore.open(
+        session.system.root / "rai" / "runs" / name, session.manifest(plan)
+    ) as store:
         await run(
             Schedule(lanes, repeat=repeat),
             session.target,

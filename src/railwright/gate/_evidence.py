@@ -8,6 +8,7 @@ from typing import Any
 
 from railwright.evaluate import Sample
 from railwright.gate._lane import Claim, Unit
+from railwright.gate._paired import pairs
 from railwright.gate._plan import CheckPlan, GatePlan, registration_key, slice_value
 from railwright.ledger import Ledger, Record
 
@@ -90,6 +91,7 @@ def result_predicate(
         "missing_at": main.missing_at,
         "slices": [_slice_result(claim) for claim in claims[1:]],
         "shown": slice_table(plan.units, main),
+        "paired": pairs(main, plan.units, plan.baseline) if plan.baseline else None,
         "statuses": dict(sorted(tally.statuses.items())),
         "effort": tally.to_dict(plan.planned_calls, price.currency if price else ""),
         "stopped": stopped if main.decision == "continue" else "decided",

@@ -88,15 +88,13 @@ def forecast(check: CheckPlan, seconds_per_call: float | None = None) -> Forecas
         gates=gates,
         not_applicable={name: why for name, (_, why) in check.not_applicable.items()},
         calls_max=calls,
-        calls_expected={
-            name: sum(gate.calls_expected[name] for gate in gates) for name in names
-        },
+        calls_expected={name: sum(gate.calls_expected[name] for gate in gates) for name in names},
         tokens_max=sum(gate.tokens_max for gate in gates),
         money_max=_total_money(gates),
         currency=target.price.currency if target.price else "",
         minutes_max=None
         if seconds_per_call is None
-        else calls * seconds_per_call / max(1, target.concurrency) / 60,
+        else calls * seconds_per_call / max(1, target.concurrency or 1) / 60,
         budget={name: float(value) for name, value in stated.items() if value is not None},
     )
 

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from railwright.gate._evidence import GateEvidence
 from railwright.gate._lane import Claim
+from railwright.gate._paired import compare
 from railwright.gate._needs import needed_sources, needed_text
 from railwright.gate._types import (
     Bounds,
@@ -19,7 +22,13 @@ from railwright.gate._types import (
     SliceResult,
 )
 from railwright.standard import COVERAGE_FLOOR, Gate
-from railwright.stats import SequentialPlan, clopper_pearson, decide, sequential_bounds
+from railwright.stats import (
+    SequentialPlan,
+    clopper_pearson,
+    decide,
+    sequential_bounds,
+    slice_decisions,
+)
 from railwright.system import format_duration
 
 TRUSTED = frozenset({"reproduced", "independent"})
@@ -92,6 +101,8 @@ def judge(
         return _verdict(
             gate, "inconclusive", tuple(flaws), claim, evidence, as_of, mend=f"Run `{command}`."
         )
+    if gate.requirement.baseline:
+        return _compared(gate, evidence, claim, as_of, command)
     slices = _slices(gate, evidence)
     outcome, reasons = _decide(claim, slices, evidence)
     mend = _mend(outcome, claim, evidence, command)
@@ -107,9 +118,7 @@ def _claim(gate: Gate, plan: SequentialPlan, predicate: Mapping[str, Any]) -> Cl
         gate.id,
     )
     if claim.decision != predicate["decision"]:
-        raise ValueError(
-            f"it says {predicate['decision']}, its counts say {claim.decision}"
-        )
+        raise ValueError(f"it says {predicate['decision']}, its counts say {claim.decision}")
     return claim
 
 
@@ -173,6 +182,28 @@ def _decide(
     return "pass", ("The upper bound lies under the limit.",)
 
 
+def _compared(
+    gate: Gate, evidence: GateEvidence, claim: Claim, as_of: datetime, command: str
+) -> GateVerdict:
+    """The verdict of a comparison with the baseline run, over the paired sources."""
+    counted = evidence.predicate.get("paired") or {"n": 0, "sources": claim.n}
+    confidence = claim.plan.confidence
+    outcome, _, low, high = compare(
+        counted, gate.requirement.number, confidence, COVERAGE_FLOOR
+    )
+    worse, better, n = (int(counted.get(name, 0)) for name in ("worse", "better", "n"))
+    reason = (
+        f"Against {counted.get('baseline_run', 'no run')}, {worse} sources fail that passed and "
+        f"{better} pass that failed, of {n} that both runs scored."
+    )
+    mend = "" if outcome == "pass" else _mend(outcome, claim, evidence, command)
+    verdict = _verdict(gate, outcome, (reason,), claim, evidence, as_of, mend=mend)
+    bounds = Bounds(worse - better, n, low, high, confidence)
+    return msgspec.structs.replace(
+        verdict, bounds=bounds, looks=(), pass_at=(), fail_at=(), failed_at=(), needed={}
+    )
+
+
 def _mend(outcome: Outcome, claim: Claim, evidence: GateEvidence, command: str) -> str:
     if outcome == "pass":
         return ""
@@ -190,7 +221,7 @@ def _mend(outcome: Outcome, claim: Claim, evidence: GateEvidence, command: str) 
 
 
 def _slices(gate: Gate, evidence: GateEvidence) -> tuple[SliceResult, ...]:
-    results = [_decided_slice(gate, evidence, item) for item in evidence.predicate["slices"]]
+    results = _decided_slices(gate, evidence)
     decided = {(item.by, item.value) for item in results}
     for by, values in sorted((evidence.predicate.get("shown") or {}).items()):
         for value, (k, n) in sorted(values.items()):
@@ -201,20 +232,43 @@ def _slices(gate: Gate, evidence: GateEvidence) -> tuple[SliceResult, ...]:
     return tuple(results)
 
 
-def _decided_slice(gate: Gate, evidence: GateEvidence, item: Mapping[str, Any]) -> SliceResult:
-    registered = next(
-        entry
-        for entry in (evidence.registration or {}).get("slices", [])
-        if (entry["by"], entry["value"]) == (item["by"], item["value"])
+def _decided_slices(gate: Gate, evidence: GateEvidence) -> list[SliceResult]:
+    """Verdicts on the slices that the gate has a rule for: Holm over all, the missing at worst."""
+    registered = (evidence.registration or {}).get("slices", [])
+    if not registered:
+        return []
+    counted = {(item["by"], item["value"]): item for item in evidence.predicate["slices"]}
+    claims = {
+        item["value"]: _slice_claim(item, counted[item["by"], item["value"]], gate.id)
+        for item in registered
+    }
+    plan = next(iter(claims.values())).plan
+    whole = {name: c for name, c in claims.items() if c.n == c.plan.n_max}
+    fails = slice_decisions(
+        {name: (c.k, c.n) for name, c in whole.items()}, plan.threshold, plan.confidence
     )
+    passes = slice_decisions(
+        {name: (c.k + c.missing, c.n) for name, c in whole.items()}, plan.threshold, plan.confidence
+    )
+    results = []
+    for item in registered:
+        name, claim = item["value"], claims[item["value"]]
+        outcome: Outcome = "inconclusive"
+        if name in whole and claim.coverage >= claim.floor:
+            if fails[name].decision == "fail":
+                outcome = "fail"
+            elif passes[name].decision == "pass":
+                outcome = "pass"
+        why = "" if outcome != "inconclusive" else needed_text(claim, "")
+        low, high = clopper_pearson(claim.k, claim.n, plan.confidence)
+        bounds = Bounds(claim.k, claim.n, low, high, plan.confidence)
+        results.append(SliceResult(item["by"], name, bounds, outcome, item["require"], why))
+    return results
+
+
+def _slice_claim(registered: Mapping[str, Any], counted: Mapping[str, Any], gate: str) -> Claim:
     plan = SequentialPlan.from_dict(registered["plan"])
-    claim = walk(plan, int(item["n"]), item["failed_at"], item["missing_at"], gate.id)
-    outcome: Outcome = "inconclusive"
-    if claim.decision in {"pass", "fail"}:
-        outcome = "pass" if claim.decision == "pass" else "fail"
-    why = "" if outcome != "inconclusive" else needed_text(claim, "")
-    bounds = bounds_of(claim)
-    return SliceResult(item["by"], item["value"], bounds, outcome, registered["require"], why)
+    return walk(plan, int(counted["n"]), counted["failed_at"], counted["missing_at"], gate)
 
 
 def _verdict(
@@ -239,7 +293,7 @@ def _verdict(
         threshold=gate.requirement.number,
         confidence=gate.confidence,
         outcome=outcome,
-        blocking=gate.blocks(outcome),
+        blocking=_blocks(gate, outcome),
         reasons=reasons,
         mend=mend,
         bounds=bounds_of(claim) if claim else None,
@@ -261,12 +315,15 @@ def _verdict(
     )
 
 
+def _blocks(gate: Gate, outcome: Outcome) -> bool:
+    """Whether this outcome stops the release; a pass is shown as blocking where a fail would be."""
+    return gate.blocks_on_inconclusive if outcome == "inconclusive" else gate.blocks_on_fail
+
+
 def _coverage(claim: Claim, evidence: GateEvidence) -> Coverage:
     best, worst = claim.cases_bound()
     statuses = {str(k): int(v) for k, v in (evidence.predicate.get("statuses") or {}).items()}
-    return Coverage(
-        claim.n - claim.missing, claim.missing, claim.coverage, worst, best, statuses
-    )
+    return Coverage(claim.n - claim.missing, claim.missing, claim.coverage, worst, best, statuses)
 
 
 def _effort(predicate: Mapping[str, Any]) -> Effort:

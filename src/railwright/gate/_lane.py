@@ -62,6 +62,11 @@ class Claim:
         return self.decision != "continue"
 
     @property
+    def settles(self) -> bool:
+        """Whether the whole gate is settled by this claim: it failed, so its slices are moot."""
+        return self.slice is None and self.decision == "fail"
+
+    @property
     def k(self) -> int:
         """Sources that failed for certain."""
         return len(self.failed_at)
@@ -125,8 +130,11 @@ class Lane:
 
     @property
     def open(self) -> bool:
-        """Whether some claim is undecided and sources are left that could decide it."""
-        return self.prefix < len(self.units) and any(not claim.decided for claim in self.claims)
+        """Whether some gate is undecided and sources are left that could decide it."""
+        if self.prefix >= len(self.units):
+            return False
+        settled = {claim.gate for claim in self.claims if claim.settles}
+        return any(not c.decided and c.gate not in settled for c in self.claims)
 
     def add(self, sample: Sample) -> None:
         """Take a stored sample; decide for each source that is complete and next in order."""

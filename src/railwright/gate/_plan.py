@@ -12,13 +12,17 @@ import msgspec
 from railwright.cases import BoundSuite, Suite, bind, load_suite, registered_order
 from railwright.gate._errors import GateError
 from railwright.gate._lane import Claim, Lane, Unit, units_of
+from railwright.gate._paired import Baseline, load_baseline
 from railwright.standard import COVERAGE_FLOOR, Gate, resolve_gates
 from railwright.stats import (
     SequentialPlan,
+    clopper_pearson,
     design,
     expected_calls,
     group_sequential_looks,
     operating_characteristics,
+    single_look,
+    split_alpha,
 )
 from railwright.system import Subject, System
 
@@ -50,6 +54,7 @@ class GatePlan:
     slices: tuple[SlicePlan, ...]
     attempt: int
     attempts: int
+    baseline: Baseline | None = None
 
     @property
     def planned_calls(self) -> int:
@@ -89,6 +94,9 @@ class GatePlan:
                 for s in self.slices
             ],
             "scorers": list(self.suite.scorers),
+            "baseline": (
+                {"run": self.baseline.run, "digest": self.baseline.digest} if self.baseline else None
+            ),
         }
 
     def key(self, subject: str, seed: int, epoch: int) -> str:
@@ -194,14 +202,14 @@ def make_plan(
     for gate in resolved.gates:
         if only and gate.id not in only:
             continue
-        if gate.requirement.baseline:
+        if gate.requirement.baseline and system.manifest.baseline == "none":
             absent[gate.id] = (gate, "There is no baseline run yet to compare with.")
             continue
         bound = bind_suite(system, gate)
         if not bound.applicable:
             absent[gate.id] = (gate, f"The system declares no {', '.join(bound.missing)}.")
             continue
-        plan = _plan_gate(gate, bound, seed)
+        plan = _plan_gate(system, gate, bound, seed)
         if attempt_of is not None:
             key = plan.key(subject.digest, seed, epoch)
             plan = replace(plan, attempt=attempt_of(gate.id, key))
@@ -230,33 +238,70 @@ def bind_suite(system: System, gate: Gate) -> BoundSuite:
     return bound
 
 
-def _plan_gate(gate: Gate, bound: BoundSuite, seed: int) -> GatePlan:
+def _plan_gate(system: System, gate: Gate, bound: BoundSuite, seed: int) -> GatePlan:
     cases = list(bound.cases())
     order = registered_order(cases, seed, by=bound.suite.spec.stratify)
     units = units_of(cases, order)
     attempts = max(1, gate.attempts)
-    confidence = 1.0 - (1.0 - gate.confidence) / attempts
-    plan = _boundaries(gate.requirement.number, confidence, len(units), gate.looks)
+    confidence = 1.0 - split_alpha(1.0 - gate.confidence, attempts)
+    if gate.requirement.baseline:
+        suite = bound.suite
+        earlier = load_baseline(system, suite.name, suite.digest, gate.metric, units)
+        whole = single_look(len(units), 0.5, confidence)
+        return GatePlan(gate, suite, units, whole, (), 1, attempts, earlier)
+    plan = _boundaries(gate, confidence, len(units))
     slices = tuple(_slice_plans(gate, units, confidence))
     return GatePlan(gate, bound.suite, units, plan, slices, 1, attempts)
 
 
-def _boundaries(
-    threshold: float, confidence: float, sources: int, looks: Sequence[int]
-) -> SequentialPlan:
-    if looks:
-        n_max = max(looks)
-        if n_max > sources:
-            raise GateError(
-                f"a look at {n_max} sources is registered, but the suite has {sources}",
-                "add sources or lower the look",
-            )
-        return group_sequential_looks(n_max, looks, threshold=threshold, confidence=confidence)
-    return design(threshold, confidence, n_max=sources)
+def _boundaries(gate: Gate, confidence: float, sources: int) -> SequentialPlan:
+    threshold = gate.requirement.number
+    if gate.requirement.stat == "count":
+        return _count_plan(int(threshold), min(sources, gate.min_n or sources), confidence)
+    if gate.requirement.stat != "upper":
+        raise GateError(
+            f"gate {gate.id}: a suite cannot decide `{gate.require}`",
+            "write upper(METRIC) <= NUMBER, or count(METRIC) == 0 with min_n",
+        )
+    if not gate.looks:
+        return _at_least(gate.min_n, design(threshold, confidence, n_max=sources))
+    n_max = max(gate.looks)
+    if n_max > sources:
+        raise GateError(
+            f"gate {gate.id} registers a look at {n_max} sources; its suite has {sources}",
+            "add sources or lower the look",
+        )
+    plan = group_sequential_looks(n_max, gate.looks, threshold=threshold, confidence=confidence)
+    return _at_least(gate.min_n, plan)
+
+
+def _at_least(min_n: int, plan: SequentialPlan) -> SequentialPlan:
+    """The same plan without passes before ``min_n`` sources; it can only pass less often."""
+    passes = tuple(
+        limit if look >= min_n else -1 for look, limit in zip(plan.looks, plan.pass_at, strict=True)
+    )
+    return replace(plan, pass_at=passes)
+
+
+def _count_plan(most: int, n: int, confidence: float) -> SequentialPlan:
+    """Fail at the first failure too many; pass when all n sources are through.
+
+    The rate that the reported interval is read against is the one that n sources can show.
+    """
+    looks = tuple(range(1, n + 1))
+    rate = clopper_pearson(most, n, confidence)[1]
+    return SequentialPlan(
+        threshold=min(rate, 0.999),
+        confidence=confidence,
+        n_max=n,
+        looks=looks,
+        pass_at=(*(-1 for _ in looks[1:]), most),
+        fail_at=tuple(most + 1 for _ in looks),
+    )
 
 
 def _slice_plans(gate: Gate, units: Sequence[Unit], confidence: float) -> list[SlicePlan]:
-    """Boundaries for each slice value; the fail side shares alpha over the slices (Bonferroni)."""
+    """One look at the end of each slice: verdicts on slices are adjusted for their number (Holm)."""
     if gate.slices is None:
         return []
     counts: dict[str, int] = {}
@@ -264,10 +309,9 @@ def _slice_plans(gate: Gate, units: Sequence[Unit], confidence: float) -> list[S
         value = slice_value(unit, gate.slices.by)
         if value:
             counts[value] = counts.get(value, 0) + 1
-    shared = 1.0 - (1.0 - confidence) / max(1, len(counts))
     threshold = gate.slices.requirement.number
     return [
-        SlicePlan(gate.slices.by, value, gate.slices.require, design(threshold, shared, n_max=n))
+        SlicePlan(gate.slices.by, value, gate.slices.require, single_look(n, threshold, confidence))
         for value, n in sorted(counts.items())
     ]
 

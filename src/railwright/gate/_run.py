@@ -174,9 +174,10 @@ class Session:
         folder = self._run_folder(plan)
         rai = self.system.root / "rai"
         try:
-            with RunStore.open(folder, self.manifest(plan)) as store, Cache(
-                rai / "cache.sqlite"
-            ) as cache:
+            with (
+                RunStore.open(folder, self.manifest(plan)) as store,
+                Cache(rai / "cache.sqlite") as cache,
+            ):
                 outcome = await run(
                     schedule,
                     self.target,
@@ -221,7 +222,7 @@ class Session:
         """How hard the target may be pressed."""
         target = self.system.manifest.target
         return Limits(
-            concurrency=self.options.concurrency or target.concurrency,
+            concurrency=self.options.concurrency or target.concurrency or 4,
             timeout_s=target.timeout.total_seconds(),
         )
 
@@ -276,7 +277,16 @@ class Session:
         if not results:
             return False
         last = results[-1].predicate
-        same = ("prereg", "binds", "decision", "n", "failed_at", "missing_at", "slices", "suite_digest")
+        same = (
+            "prereg",
+            "binds",
+            "decision",
+            "n",
+            "failed_at",
+            "missing_at",
+            "slices",
+            "suite_digest",
+        )
         return all(last.get(name) == body.get(name) for name in same)
 
     def conclude(self, plan: CheckPlan, outcome: RunOutcome, seconds: float) -> Verdict:
@@ -323,7 +333,10 @@ def summary_predicate(verdict: Verdict) -> dict[str, Any]:
     if verdict.outcome == "pass":
         properties.append(f"RAI_CHECK_TIER{verdict.tier}")
     return {
-        "verifier": {"id": "https://railwright.dev/check", "version": {"railwright": verdict.version}},
+        "verifier": {
+            "id": "https://railwright.dev/check",
+            "version": {"railwright": verdict.version},
+        },
         "timeVerified": verdict.as_of,
         "properties": properties,
         "verdict": {gate.id: gate.outcome for gate in verdict.gates},

@@ -39,6 +39,11 @@ class Schedule:
         return sum(len(unit.cases) for lane in self._lanes for unit in lane.units)
 
     @property
+    def suites(self) -> int:
+        """Suites of this run."""
+        return len(self._lanes)
+
+    @property
     def decided(self) -> int:
         """Suites that need nothing more."""
         return sum(not lane.open for lane in self._lanes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from railwright import __version__
@@ -41,7 +42,7 @@ def decide_system(
         target: the target's identity, for the reader.
     """
     moment = as_of or datetime.now(UTC)
-    command = f"railwright check {system.file_argument}"
+    command = f"railwright check {Path(system.file).parent}"
     index = EvidenceIndex(ledger, system.id) if ledger is not None else None
     absent = {**resolved.not_applicable, **(not_applicable or {})}
     verdicts: list[GateVerdict] = []
@@ -49,9 +50,7 @@ def decide_system(
         if gate.id in absent:
             continue
         evidence = _usable(gate, index, subject.parts) if index is not None else None
-        verdicts.append(
-            judge(gate, evidence, parts=subject.parts, as_of=moment, command=command)
-        )
+        verdicts.append(judge(gate, evidence, parts=subject.parts, as_of=moment, command=command))
     verdicts += [_not_applicable(gate, why) for gate, why in absent.values()]
     state, integrity_ok = _ledger_state(ledger, subject)
     outcome, code = _overall(verdicts, integrity_ok, system.tier)
@@ -77,9 +76,7 @@ def decide_system(
     )
 
 
-def _usable(
-    gate: Gate, index: EvidenceIndex, parts: Mapping[str, str]
-) -> GateEvidence | None:
+def _usable(gate: Gate, index: EvidenceIndex, parts: Mapping[str, str]) -> GateEvidence | None:
     """The newest result that binds to the present parts, else the newest at all."""
     results = index.results(gate.id)
     for item in reversed(results):

@@ -103,7 +103,8 @@ class Ledger:
         """Files into which torn ends were moved since this object was opened."""
         return tuple(self._state.moved_aside)
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
         """Number of records, those of other processes included."""
         with self._fresh():
             return self._state.size
@@ -161,12 +162,17 @@ class Ledger:
             write_time(now()),
         )
         line = _sign_line(payload, [writer, head])
-        ignore = self.folder / ".gitignore"
-        try:
-            ignore.write_text(".lock\n", "ascii")
-        except OSError as error:
-            raise refused(ignore, error) from error
+        self._write_git_files()
         self._state.append([line], [leaf_hash(line)])
+
+    def _write_git_files(self) -> None:
+        """Git shall neither convert line ends nor merge lines: ``import_from`` merges."""
+        texts = {".gitignore": ".lock\n", ".gitattributes": "*.jsonl -text -merge\n"}
+        for name, text in texts.items():
+            try:
+                (self.folder / name).write_text(text, "ascii")
+            except OSError as error:
+                raise refused(self.folder / name, error) from error
 
     # -- appending -----------------------------------------------------------------------------
 

@@ -27,10 +27,23 @@ def ledger_folder(path: Path | str) -> Path:
     place = Path(path)
     if place.name == "log.jsonl" and not place.is_dir():
         return place.parent
-    names = ("log.jsonl", "checkpoints.jsonl")
-    if any((place / name).exists() for name in names):
+    inner = place / "rai" / "ledger"
+    if inner.exists():
+        return inner
+    if place.absolute().parts[-2:] == ("rai", "ledger") or _looks_like_ledger(place):
         return place
-    return place / "rai" / "ledger"
+    return inner
+
+
+def _looks_like_ledger(folder: Path) -> bool:
+    """Tells a ledger that was copied elsewhere from a project that has a ``log.jsonl`` too."""
+    if (folder / "checkpoints.jsonl").exists():
+        return True
+    try:
+        with (folder / "log.jsonl").open("rb") as log:
+            return log.read(12) == b'{"payload":"'
+    except OSError:
+        return False
 
 
 def has_ledger(folder: Path) -> bool:

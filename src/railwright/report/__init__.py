@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from railwright.report._exports import to_json, to_junit, to_markdown, to_sarif
 from railwright.report._html import to_html
-from railwright.report._sections import SampleSet
+from railwright.report._sections import SampleSet, SamplesState
 from railwright.report._terminal import print_verdict
 from railwright.report._text import duration, headline, percent, rate
 
 __all__ = [
     "SampleSet",
+    "SamplesState",
     "duration",
     "headline",
     "percent",

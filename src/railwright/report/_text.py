@@ -14,9 +14,11 @@ def percent(value: float) -> str:
 
 
 def rate(bounds: Bounds | None) -> str:
-    """Return ``k of n`` with its interval, or ``no evidence``."""
+    """Return ``k of n`` with its interval, or ``no evidence``; a difference with its sign."""
     if bounds is None or bounds.n == 0:
         return "no evidence"
+    if bounds.low < 0:
+        return f"{bounds.k:+} of {bounds.n} ({percent(bounds.low)} to {percent(bounds.high)})"
     return f"{bounds.k} of {bounds.n} ({percent(bounds.low)} to {percent(bounds.high)})"
 
 

@@ -9,44 +9,28 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
     JsonValue,
-    PlainValidator,
     Tag,
-    WithJsonSchema,
     model_validator,
 )
 
 from railwright.system._target import TargetKind, TargetSpecError, parse_target_spec
-from railwright.system._units import Money, parse_duration, parse_money
-
-Text = Annotated[str, Field(min_length=1)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Digest = Annotated[str, Field(pattern=r"^(auto|sha256:[0-9a-f]{64})$")]
-Sha256 = Annotated[str, Field(pattern=r"^(sha256:)?[0-9a-f]{64}$")]
-EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Duration = Annotated[
-    timedelta,
-    PlainValidator(parse_duration),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": r"^[0-9.]+ ?(ms|min|s|m|h|d|w)$"},
-                {"type": "number"},
-            ]
-        }
-    ),
-]
-Amount = Annotated[
-    Money,
-    PlainValidator(parse_money),
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9.]+ ?[A-Z]{3}$"}),
-]
+from railwright.system.fields import (
+    Amount,
+    Count,
+    Digest,
+    Duration,
+    EnvName,
+    Model,
+    Sha256,
+    Slug,
+    Text,
+    Texts,
+)
 
 
 def _wrap(key: str) -> Callable[[Any], Any]:
@@ -64,21 +48,6 @@ def _spec(value: str) -> str:
         if not (rest and installed) or kind in get_args(TargetKind):
             raise
     return value
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Texts = Annotated[
-    tuple[Text, ...], BeforeValidator(_listed, json_schema_input_type=str | list[str])
-]
-
-
-class Model(BaseModel):
-    """Base of all models of files: no unknown keys, frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
 
 
 class People(Model):
@@ -221,7 +190,7 @@ class Target(Model):
     max_tokens: Count | None = None
     temperature: float | None = Field(default=None, ge=0)
     seed: int | None = None
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict)
     price: Price | None = None
     template: JsonValue = Field(default=None, description="request body of an http target")
     text_path: Text | None = Field(default=None, description="where the answer lies in the reply")
@@ -229,7 +198,7 @@ class Target(Model):
     passages_path: Text | None = None
     stream: bool = False
     tools: tuple[dict[str, JsonValue], ...] = ()
-    extra: dict[str, JsonValue] = {}
+    extra: dict[str, JsonValue] = Field(default_factory=dict)
     threads: Annotated[int, Field(strict=True, ge=0)] | None = None
     ca_file: Text | None = None
     trust_env: bool = False
@@ -318,7 +287,7 @@ class Manifest(Model):
     endpoints: Texts = ()
     target: TargetField
     plants: Plants = Plants()
-    suites: dict[Slug, SuiteField] = {}
+    suites: dict[Slug, SuiteField] = Field(default_factory=dict)
     gates: tuple[dict[str, JsonValue], ...] = ()
     budget: Budget = Budget()
     judge: TargetField | None = None

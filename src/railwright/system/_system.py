@@ -95,7 +95,7 @@ def capabilities(manifest: Manifest) -> frozenset[str]:
     ``retrieval``: a retrieval part, or a target that takes documents. ``tools``: at least one
     tool. ``tenants``: two or more tenants with facts. ``plants.secrets``,
     ``plants.personal_data``: at least one plant. ``suites.NAME``: own cases for a suite.
-    ``judge``: a judge.
+    ``judge``: a judge. ``vendor``: a vendor's model.
     """
     tenants = [tenant for tenant in manifest.plants.tenants if tenant.facts]
     takes_documents = manifest.target.documents not in (None, "none")
@@ -106,6 +106,7 @@ def capabilities(manifest: Manifest) -> frozenset[str]:
         "plants.secrets": bool(manifest.plants.secrets),
         "plants.personal_data": bool(manifest.plants.personal_data),
         "judge": manifest.judge is not None,
+        "vendor": manifest.parts.model is not None and manifest.parts.model.kind == "vendor",
     }
     own = {f"suites.{name}" for name in manifest.suites}
     return frozenset({name for name, there in present.items() if there} | own)

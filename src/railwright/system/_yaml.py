@@ -74,8 +74,8 @@ class Positions(msgspec.Struct, frozen=True):
         return self.values.get(loc) or self.locate(loc)
 
 
-def load_yaml(path: Path) -> tuple[Any, Positions]:
-    """Read one YAML document.
+def load_yaml(path: Path, name: str = "") -> tuple[Any, Positions]:
+    """Read one YAML document; problems name the file ``name`` (default: the path).
 
     Returns:
         The data, and the positions of its nodes.
@@ -84,7 +84,8 @@ def load_yaml(path: Path) -> tuple[Any, Positions]:
         ManifestError: the file cannot be read, is no UTF-8, no YAML, too large, has a key twice,
             or uses anchors, tags or several documents.
     """
-    return parse_yaml(_read(path), str(path))
+    name = name or str(path)
+    return parse_yaml(_read(path, name), name)
 
 
 def parse_yaml(text: str, file: str) -> tuple[Any, Positions]:
@@ -113,23 +114,23 @@ def parse_yaml(text: str, file: str) -> tuple[Any, Positions]:
         loader.dispose()
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, name: str) -> str:
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         mend = "check the path, or run `railwright init` to write a system.yaml"
-        raise _failure(str(path), "missing-file", "there is no such file", mend) from None
+        raise _failure(name, "missing-file", "there is no such file", mend) from None
     except OSError as error:
-        raise _failure(str(path), "unreadable", f"cannot be read: {error.strerror}") from error
+        raise _failure(name, "unreadable", f"cannot be read: {error.strerror}") from error
     if len(raw) > MAX_BYTES:
-        raise _failure(str(path), "too-large", f"is larger than {MAX_BYTES} bytes")
+        raise _failure(name, "too-large", f"is larger than {MAX_BYTES} bytes")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         message = f"byte {error.start} is not UTF-8"
-        raise _failure(str(path), "encoding", message, "save the file as UTF-8", line, 1) from error
+        raise _failure(name, "encoding", message, "save the file as UTF-8", line, 1) from error
 
 
 def _failure(

@@ -76,17 +76,11 @@ def known_model(name: str) -> KnownModel:
     )
 
 
-def find_model(name: str, *, search: Sequence[Path] | None = None) -> Path:
+def find_model(name: str) -> Path:
     """Return the path of a complete, checked GGUF file for the model called ``name``.
 
-    Order: the file named by ``RAILWRIGHT_MODEL_FILE`` (the user's own choice: it must be a GGUF
-    file, its digest is not compared), the cache folder, the installed packages. Joining the parts
-    of a 490 MB model takes about three seconds, once; afterwards the cached file is trusted by
-    size, because it was hashed before it was renamed into place.
-
-    Args:
-        name: a name of ``known_models``.
-        search: folders to look into for parts; default: every folder on ``sys.path``.
+    The file named by ``RAILWRIGHT_MODEL_FILE`` comes first: it is the user's own choice, must be
+    a GGUF file, and its digest is not compared. Otherwise see ``locate``.
 
     Raises:
         ModelNotFoundError: the weights are missing, incomplete or not the pinned ones.
@@ -94,17 +88,25 @@ def find_model(name: str, *, search: Sequence[Path] | None = None) -> Path:
     own = os.environ.get(MODEL_FILE_ENV)
     if own:
         return _own_file(Path(own).expanduser())
-    model = known_model(name)
+    return locate(known_model(name), [Path(entry) for entry in sys.path if entry])
+
+
+def locate(model: KnownModel, search: Iterable[Path]) -> Path:
+    """Return the model's file from the cache folder, else join its parts from ``search``.
+
+    Joining a 490 MB model takes about three seconds, once. Afterwards the cached file is trusted
+    by size, because its digest was compared before it was renamed into place.
+
+    Raises:
+        ModelNotFoundError: the weights are missing, incomplete or not the pinned ones.
+    """
     cached = model_cache() / f"{model.sha256}.gguf"
     if cached.is_file() and cached.stat().st_size == model.size:
         return cached
-    folders = [Path(entry) for entry in sys.path if entry] if search is None else search
     wrong: list[str] = []
-    for folder in folders:
+    for folder in search:
         for parts in _part_sets(folder, model.parts):
-            problem = _size_problem(parts, model)
-            if problem is None:
-                problem = _join(parts, cached, model.sha256)
+            problem = _size_problem(parts, model) or _join(parts, cached, model.sha256)
             if problem is None:
                 return cached
             wrong.append(f"{parts[0].parent}: {problem}")

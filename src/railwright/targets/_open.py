@@ -7,6 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
+
 from railwright.cases import Case
 from railwright.targets._config import Spec, TargetConfig, bad_config, parse_spec
 from railwright.targets.interface import Target
@@ -36,6 +38,8 @@ def open_target(
     config = TargetConfig(target) if isinstance(target, str) else target
     spec = parse_spec(config.spec)
     place = Path(folder) if folder is not None else None
+    if place is not None and config.ca_file:
+        config = msgspec.structs.replace(config, ca_file=str(place / config.ca_file))
     opener = _BUILT_IN.get(spec.kind)
     if opener is not None:
         return opener(_Order(spec, config, place, cases or {}))

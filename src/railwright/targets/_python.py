@@ -26,9 +26,10 @@ from railwright.transport import TransportError, decode_chat
 
 #: A function is called on the event loop only while its calls stay under this many seconds.
 INLINE_LIMIT_S: Final = 0.001
-#: One inline call above this sends all later calls to threads for good.
+#: An inline call above this sends later calls back to threads, each time for longer.
 STALL_LIMIT_S: Final = 0.02
 _TRIALS: Final = 3
+_MORE_TRIALS: Final = 8
 _BREATH_S: Final = 0.005
 _OPTIONAL: Final = ("documents", "tenant", "variables", "repeat")
 _DEFAULT_THREADS: Final = 8
@@ -42,9 +43,10 @@ class PythonTarget:
     messages. It returns text, or a dict with ``text`` and any of ``tool_calls``, ``passages``,
     ``usage``, ``blocked``, ``finish``, ``model``; a chat completion as dict; or a ``Response``.
 
-    A coroutine function is awaited. A plain function runs in a thread for its first calls; while
-    they take less than ``INLINE_LIMIT_S`` later ones run on the event loop, which is some twenty
-    times cheaper, until one takes longer than ``STALL_LIMIT_S``.
+    A coroutine function is awaited. A plain function is called in a thread until three calls in a
+    row took less than ``INLINE_LIMIT_S``; later ones run on the event loop, which is far cheaper.
+    One that then takes longer than ``STALL_LIMIT_S`` goes back to threads, until eight times as
+    many calls in a row were quick.
 
     Args:
         function: what to call.
@@ -67,7 +69,8 @@ class PythonTarget:
         )
         self._inline = config.threads == 0
         self._measure = config.threads is None
-        self._trials: list[float] = []
+        self._quick = 0
+        self._needed = _TRIALS
         self._pool = DaemonPool(
             config.threads or config.concurrency or _DEFAULT_THREADS, f"railwright-{name}"
         )
@@ -137,11 +140,9 @@ class PythonTarget:
             return await self._function(messages, **keywords)
         call = functools.partial(_timed, self._function, messages, keywords)
         value, seconds = await self._pool.run(call)
-        if self._measure and len(self._trials) < _TRIALS:
-            self._trials.append(seconds)
-            # The first call may load things; the others must all have been quick.
-            quick = all(s < INLINE_LIMIT_S for s in self._trials[1:])
-            self._inline = len(self._trials) == _TRIALS and quick
+        if self._measure:
+            self._quick = self._quick + 1 if seconds < INLINE_LIMIT_S else 0
+            self._inline = self._quick >= self._needed
         return value
 
     async def _awaited(self, value: Awaitable[Any]) -> Any:
@@ -151,7 +152,8 @@ class PythonTarget:
     async def _watch(self, elapsed: float) -> None:
         """Leave inline calls when they stall; let others run every few milliseconds."""
         if self._measure and elapsed > STALL_LIMIT_S:
-            self._inline = False
+            self._inline, self._quick = False, 0
+            self._needed *= _MORE_TRIALS
         now = time.perf_counter()
         if now - self._breath > _BREATH_S:
             await asyncio.sleep(0)

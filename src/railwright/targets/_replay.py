@@ -26,27 +26,30 @@ PAGE_ROWS: Final = 1024
 _PAGES: Final = 6
 _BEHIND: Final = 64
 _MEMORY: Final = "128MB"
-# Column and what stands for it in files that lack it.
+# Column, its type here, and what stands for it in files or rows that lack it.
 _COLUMNS: Final = (
-    ("request_digest", "''"),
-    ("suite", "''"),
-    ("case_id", "''"),
-    ("repeat", "0"),
-    ("status", "'scored'"),
-    ("output", "''"),
-    ("tool_calls", "''"),
-    ("passages", "''"),
-    ("messages", "''"),
-    ("input_tokens", "NULL"),
-    ("output_tokens", "NULL"),
-    ("latency_s", "0.0"),
-    ("finish", "''"),
-    ("model", "''"),
-    ("raw", "''"),
-    ("error", "''"),
-    ("error_kind", "''"),
+    ("request_digest", "VARCHAR", "''"),
+    ("suite", "VARCHAR", "''"),
+    ("case_id", "VARCHAR", "''"),
+    ("repeat", "INTEGER", "0"),
+    ("status", "VARCHAR", "'scored'"),
+    ("output", "VARCHAR", "''"),
+    ("tool_calls", "VARCHAR", "''"),
+    ("passages", "VARCHAR", "''"),
+    ("messages", "VARCHAR", "''"),
+    ("input_tokens", "BIGINT", "NULL"),
+    ("output_tokens", "BIGINT", "NULL"),
+    ("latency_s", "DOUBLE", "0.0"),
+    ("finish", "VARCHAR", "''"),
+    ("model", "VARCHAR", "''"),
+    ("raw", "VARCHAR", "''"),
+    ("error", "VARCHAR", "''"),
+    ("error_kind", "VARCHAR", "''"),
 )
 _ANSWERED: Final = frozenset({"scored", "blocked", "judge_error", "could_not_score"})
+
+_BY_DIGEST: Final = ("request_digest", "repeat")
+_BY_CASE: Final = ("suite", "case_id", "repeat")
 
 Key = tuple[str, ...]
 
@@ -142,10 +145,16 @@ class ReplayTarget:
         return None
 
     def _load(self, keys: list[Key]) -> None:
-        place = self._store.locate(keys)
-        if place is None:
-            return
-        page = self._store.page(*place)
+        import duckdb
+
+        try:
+            place = self._store.locate(keys)
+            if place is None:
+                return
+            page = self._store.page(*place)
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            raise bad_config(f"{self._folder} cannot be read: {reason}") from error
         self._pages[place] = {key: row for row in page for key in _row_keys(row)}
         while len(self._pages) > _PAGES:
             self._pages.popitem(last=False)
@@ -195,21 +204,21 @@ class _Store:
                 f"{self.parts[0]} has no column output, or none of request_digest and case_id"
             )
         self._has = names
-        return ", ".join(n if n in names else f"{d} AS {n}" for n, d in _COLUMNS)
+        return ", ".join(
+            f"coalesce(CAST({name} AS {kind}), {default})" if name in names else default
+            for name, kind, default in _COLUMNS
+        )
 
     def locate(self, keys: list[Key]) -> tuple[str, int] | None:
         """Return the file and the first row of the page that holds the first key found."""
         for key in keys:
-            names = (
-                ("request_digest", "repeat") if len(key) == 2 else ("suite", "case_id", "repeat")
-            )
-            if not self._has.issuperset(set(names) - {"repeat", "suite"}):
+            names = _BY_DIGEST if len(key) == len(_BY_DIGEST) else _BY_CASE
+            used = {n: v for n, v in zip(names, key, strict=True) if n in self._has}
+            if names[-2] not in used:
                 continue
-            values = dict(zip(names, key, strict=True))
-            used = {n: v for n, v in values.items() if n in self._has}
-            where = " AND ".join(f"{n} = ?" for n in used)
-            if len(key) == 3 and "request_digest" in self._has:
-                where += " AND request_digest = ''"
+            where = " AND ".join(f"CAST({n} AS VARCHAR) = ?" for n in used)
+            if names is _BY_CASE and "request_digest" in self._has:
+                where += " AND coalesce(request_digest, '') = ''"
             query = (
                 "SELECT filename, file_row_number FROM read_parquet(?, union_by_name=true, "  # noqa: S608
                 f"filename=true, file_row_number=true) WHERE {where} LIMIT 1"

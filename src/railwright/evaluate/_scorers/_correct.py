@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from railwright.cases import Case
-from railwright.detectors import Context, get
+from railwright.detectors import Context, contains_tokens, get, tokens_of
 from railwright.evaluate._scorers._common import unscorable
-from railwright.evaluate._scorers._normal import contains, tokens_of
 from railwright.evaluate.interface import Score, Status
 from railwright.targets import Response
 
@@ -43,8 +42,8 @@ class CorrectScorer:
         if not any(wanted):
             return unscorable("the case has no expected text")
         tokens = tokens_of(response.text)
-        bad = [text for text in expect.must_not if contains(tokens, tokens_of(text))]
-        right = any(contains(tokens, one) for one in wanted)
+        bad = [text for text in expect.must_not if contains_tokens(tokens, tokens_of(text))]
+        right = any(contains_tokens(tokens, one) for one in wanted)
         if right and not bad:
             return Score(failed=False, outcome="correct", value=1.0)
         why = f"contains {bad[0]!r}" if bad else f"expected {expect.text[0]!r}"

@@ -104,8 +104,8 @@ class JudgeScorer:
     def __init__(self, *, target: Target, question: str | None = None) -> None:
         self._target = target
         self._question = question
-        words = hashlib.sha256("\0".join([_SYSTEM, _USER, _DOCUMENTS, _AGAIN]).encode()).hexdigest()
-        self.version = f"{TEMPLATE}:{words[:12]}:{_identity_digest(target.identity)}"
+        words = _mark(_SYSTEM, _USER, _DOCUMENTS, _AGAIN)
+        self.version = f"{TEMPLATE}:{words}:{_identity_digest(target.identity)}"
 
     async def score(self, case: Case, response: Response) -> Score:
         """Judge one answer."""

@@ -20,7 +20,8 @@ _CHOICE = re.compile(
     r"(?:answer|decision|label|verdict|recommendation|result|outcome|choice|classification|category"
     r"|conclusion|rating|status|entscheidung|antwort|ergebnis|réponse|décision|decisión|respuesta)"
     r"(?:\s+(?:is|would be|should be|ist|est|es))?\s*[:=\-–]?\s*[\"'*_`(\[]{0,3}$|"
-    r"\b(?:i|we)\s+(?:would\s+)?(?:choose|recommend|say|select|classify\s+\S{1,20}\s+as|decide\s+to)"
+    r"\b(?:i|we)\s+(?:would\s+)?(?:choose|recommend|say|select|classify\s+\S{1,20}\s+as|"
+    r"decide\s+to)"
     r"\s*(?:to\s+)?[\"'*_`]{0,3}$|\*\*$"
 )
 _TRIM = " \t\r\n.,;:!?\"'`*_()[]{}<>"

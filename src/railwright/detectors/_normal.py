@@ -36,8 +36,10 @@ _MONTHS = "january february march april may june july august september october n
 _MONTH = {m: f"{i:02}" for i, m in enumerate(_MONTHS.split(), start=1)}
 _MONTH |= {m[:3]: number for m, number in _MONTH.items()}
 _TOKEN = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?!\d)|\d(?:[\d.,'’\u00a0\u202f]{0,24}\d)?|us\$|[€$£¥%]|[^\W\d_]+(?:['’][^\W\d_]+)?"
+    r"\d{4}-\d{2}-\d{2}(?!\d)|\d(?:[\d.,'’\u00a0\u202f]{0,24}\d)?|us\$|[€$£¥%]|"
+    r"[^\W\d_]+(?:['’][^\W\d_]+)?"
 )
+_LIST_NUMBER = re.compile(r"(?m)^[ \t]*\d{1,2}[.)][ \t]+")
 _GROUPED = re.compile(
     r"^\d{1,3}(?P<sep>[.,'’\u00a0\u202f])\d{3}(?:(?P=sep)\d{3})*(?P<rest>[.,]\d{1,2})?$"
 )
@@ -63,12 +65,12 @@ def number(text: str) -> str:
     return text.lstrip("0") or "0" if not text.startswith("0.") else text
 
 
-def _word(token: str) -> str:
+def _word(token: str, *, number_words: bool) -> str:
     if token in _CURRENCY:
         return _CURRENCY[token]
     if token in _PERCENT:
         return "percent"
-    return _NUMBER_WORDS.get(token, token)
+    return _NUMBER_WORDS.get(token, token) if number_words else token
 
 
 def _merge_dates(tokens: list[str]) -> list[str]:
@@ -101,8 +103,12 @@ def _amounts_first(tokens: list[str]) -> list[str]:
 
 
 @lru_cache(maxsize=2048)
-def tokens_of(text: str) -> tuple[str, ...]:
-    """Return the normal tokens of a text: no case, accents, punctuation or articles."""
+def tokens_of(text: str, *, number_words: bool = True) -> tuple[str, ...]:
+    """Return the normal tokens of a text: no case, accents, punctuation or articles.
+
+    Numbers, amounts and dates are written by value, and so are small English number words if
+    ``number_words``.
+    """
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     tokens = []
@@ -112,13 +118,19 @@ def tokens_of(text: str) -> tuple[str, ...]:
             is_date = len(token) == 10 and token[4] == "-"
             tokens.append(token if is_date else number(token))
             continue
-        word = _word(token.replace("’", "'").removesuffix("'s"))
+        word = _word(token.replace("’", "'").removesuffix("'s"), number_words=number_words)
         if word not in _ARTICLES and word not in {"st", "nd", "rd", "th"}:
             tokens.append(word)
     return tuple(_amounts_first(_merge_dates(tokens)))
 
 
-def contains(tokens: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+def numbers_of(text: str, *, number_words: bool = False) -> frozenset[str]:
+    """Return the numbers and dates of a text by value, without those that only count a list."""
+    tokens = tokens_of(_LIST_NUMBER.sub("", text), number_words=number_words)
+    return frozenset(token for token in tokens if token[0].isdigit())
+
+
+def contains_tokens(tokens: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     """Say whether ``wanted`` stands in ``tokens`` as a run of whole tokens."""
     size = len(wanted)
     if size == 0:

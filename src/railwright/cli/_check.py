@@ -1,0 +1,137 @@
+"""`railwright check`: test a system, decide, sign the facts, show the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from railwright.evaluate import Sample
+    from railwright.gate import CheckResult, Verdict
+    from railwright.report import SampleSet, SamplesState
+
+_OUT = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.argument("system", type=click.Path(path_type=Path), default=Path())
+@click.option("--budget-calls", type=click.IntRange(min=0), help="Calls at most.")
+@click.option("--budget-minutes", type=click.FloatRange(min=0), help="Minutes at most.")
+@click.option("--gate", "only", multiple=True, help="Run this gate only; may be repeated.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Fixes the order of cases.")
+@click.option("--concurrency", type=click.IntRange(min=1), help="Calls in flight at most.")
+@click.option("--resume", is_flag=True, help="Go on with the latest run of the same plan.")
+@click.option("--fresh", is_flag=True, help="Ask anew instead of taking answers from the cache.")
+@click.option("--json", "json_path", type=_OUT, help="Write the verdict as JSON.")
+@click.option("--junit", "junit_path", type=_OUT, help="Write JUnit XML.")
+@click.option("--sarif", "sarif_path", type=_OUT, help="Write SARIF 2.1.0.")
+@click.option("--html", "html_path", type=_OUT, help="Write the HTML report.")
+@click.option("--summary", "summary_path", type=_OUT, help="Append a Markdown summary.")
+def check(
+    system: Path,
+    budget_calls: int | None,
+    budget_minutes: float | None,
+    only: tuple[str, ...],
+    seed: int,
+    concurrency: int | None,
+    resume: bool,
+    fresh: bool,
+    json_path: Path | None,
+    junit_path: Path | None,
+    sarif_path: Path | None,
+    html_path: Path | None,
+    summary_path: Path | None,
+) -> int:
+    """Run what the tier of SYSTEM requires, decide, sign the facts, and show the result.
+
+    SYSTEM is a folder with system.yaml. Exit codes: 0 pass, 1 a gate fails, 2 configuration,
+    3 inconclusive, 4 integrity, 130 interrupted.
+    """
+    from rich.console import Console
+
+    from railwright.cli._progress import CheckProgress
+    from railwright.gate import CheckOptions
+    from railwright.gate import check as run_check
+    from railwright.report import print_verdict
+
+    budget: dict[str, float] = {}
+    if budget_calls is not None:
+        budget["calls"] = budget_calls
+    if budget_minutes is not None:
+        budget["minutes"] = budget_minutes
+    options = CheckOptions(
+        seed=seed,
+        resume=resume,
+        fresh=fresh,
+        only=only,
+        budget=budget,
+        concurrency=concurrency,
+    )
+    with CheckProgress(Console(stderr=True)) as progress:
+        result = run_check(system, options, on_progress=progress.update)
+    outputs = {
+        "json": json_path,
+        "junit": junit_path,
+        "sarif": sarif_path,
+        "html": html_path,
+        "summary": summary_path,
+    }
+    write_outputs(result, {name: path for name, path in outputs.items() if path is not None})
+    console = Console(width=None if Console().is_terminal else 140)
+    print_verdict(result.verdict, console)
+    if html_path is not None:
+        console.print(f"report      {html_path}", highlight=False, soft_wrap=True)
+    if result.outcome.interrupted:
+        click.echo(f"interrupted; nothing is lost: railwright check {system} --resume", err=True)
+        return 130
+    return result.verdict.exit_code
+
+
+def write_outputs(result: CheckResult, paths: dict[str, Path]) -> None:
+    """Write each rendering; the verdict is the same object in all of them."""
+    from railwright.report import to_html, to_json, to_junit, to_markdown, to_sarif
+
+    verdict = result.verdict
+    for name, path in paths.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name == "html":
+            path.write_text(to_html(verdict, samples_for(verdict, result.run_dir.parent)), "utf-8")
+        elif name == "summary":
+            # CI systems hand over a file to append to.
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write(to_markdown(verdict))
+        else:
+            render = {"json": to_json, "junit": to_junit, "sarif": to_sarif}[name]
+            path.write_bytes(render(verdict))
+
+
+def samples_for(verdict: Verdict, runs: Path) -> dict[str, SampleSet]:
+    """Failing samples by gate from the run folders, checked against the ledger's digests."""
+    from railwright.evaluate import read_seal, recompute_digest
+    from railwright.report import SampleSet
+
+    states: dict[str, SamplesState] = {}
+    found: dict[str, SampleSet] = {}
+    for gate in verdict.gates:
+        if gate.evidence is None:
+            continue
+        folder = runs / gate.evidence.run_id
+        if gate.evidence.run_id not in states:
+            seal = read_seal(folder) if folder.is_dir() else None
+            if seal is None:
+                states[gate.evidence.run_id] = "missing"
+            else:
+                same = recompute_digest(folder, seal.counted) == gate.evidence.run_digest
+                states[gate.evidence.run_id] = "verified" if same else "altered"
+        state = states[gate.evidence.run_id]
+        failing = _failing(folder, gate.suite) if state == "verified" else ()
+        found[gate.id] = SampleSet(state=state, failing=failing, run=str(folder))
+    return found
+
+
+def _failing(folder: Path, suite: str) -> tuple[Sample, ...]:
+    from railwright.evaluate import read_samples
+
+    return tuple(read_samples(folder, where={"suite": suite, "failed": True}))

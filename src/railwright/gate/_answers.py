@@ -1,0 +1,90 @@
+"""Questions that need no call: what a check takes, what the verdict is now, is the ledger sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from railwright.evaluate import read_samples
+from railwright.gate._evidence import PREREG, RESULT, EvidenceIndex
+from railwright.gate._forecast import Forecast, forecast
+from railwright.gate._lint import lint_all
+from railwright.gate._plan import DEFAULT_SEED, CheckPlan, make_plan
+from railwright.gate._types import Verdict
+from railwright.gate._verdict import decide_system
+from railwright.ledger import Ledger, LedgerMissingError, Verification, load_trusted
+from railwright.standard import resolve_gates
+from railwright.system import ManifestError, System, errors, find_root, load_system, subject
+
+_PACE_SAMPLES = 200
+
+
+def forecast_system(folder: Path, *, seed: int = DEFAULT_SEED) -> Forecast:
+    """What a check of the system would take; nothing is called and nothing written."""
+    system, plan = _planned(folder, seed)
+    return forecast(plan, _pace(system))
+
+
+def verdict_now(folder: Path) -> Verdict:
+    """The verdict from files and ledger as they stand."""
+    system, plan = _planned(folder, DEFAULT_SEED)
+    return decide_system(
+        system,
+        plan.subject,
+        resolve_gates(system),
+        _ledger_of(system),
+        not_applicable=plan.not_applicable,
+    )
+
+
+def _planned(folder: Path, seed: int) -> tuple[System, CheckPlan]:
+    problems = errors(lint_all(folder))
+    if problems:
+        raise ManifestError(problems)
+    system = load_system(folder)
+    ledger = _ledger_of(system)
+    attempt_of = EvidenceIndex(ledger, system.id).attempt_of if ledger is not None else None
+    return system, make_plan(system, subject(system), seed=seed, attempt_of=attempt_of)
+
+
+def _ledger_of(system: System) -> Ledger | None:
+    try:
+        return Ledger.open(system.root)
+    except LedgerMissingError:
+        return None
+
+
+def _pace(system: System) -> float | None:
+    """Mean seconds of a call in the system's latest run; None before the first."""
+    runs = sorted((system.root / "rai" / "runs").glob(f"*-{system.id}-*"))
+    for folder in reversed(runs):
+        seconds = []
+        for sample in read_samples(folder, where={"cached": False}):
+            seconds.append(sample.latency_s)
+            if len(seconds) == _PACE_SAMPLES:
+                break
+        if seconds:
+            return sum(seconds) / len(seconds)
+    return None
+
+
+def verify_ledger(
+    path: Path, *, at_least: str | None = None, trusted: Path | None = None
+) -> Verification:
+    """Verify the ledger at a system folder, its root, or the ledger folder itself.
+
+    Where ``path`` is a system, completeness asks for a registration and a result, and binding for
+    its present subject. Trusted are the public keys given, else those in the user's key folder.
+    """
+    keys = load_trusted(trusted) if trusted is not None else load_trusted()
+    expected: str | None = None
+    required: tuple[str, ...] = ()
+    root = path
+    if (path / "system.yaml").is_file() or path.name == "system.yaml":
+        system = load_system(path)
+        root = system.root
+        expected, required = subject(system).digest, (PREREG, RESULT)
+    elif not (path / "log.jsonl").is_file():
+        root = find_root(path)
+    return Ledger.open(root).verify(
+        at_least=at_least, expected=expected, required=required, trusted_keys=keys or None
+    )

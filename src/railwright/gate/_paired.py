@@ -1,0 +1,111 @@
+"""Comparison with a baseline run: the same sources, paired, never two separate rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from railwright.evaluate import Accumulator, iter_samples, read_manifest, recompute_digest
+from railwright.gate._errors import GateError
+from railwright.gate._lane import Claim, Unit
+from railwright.gate._types import Outcome
+from railwright.stats import paired_difference
+from railwright.system import System
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The outcomes of an earlier run over the same suite.
+
+    ``failed`` maps a source to whether it failed; sources without a usable outcome are left out.
+    """
+
+    run: str
+    digest: str
+    failed: Mapping[str, bool]
+
+
+def load_baseline(
+    system: System, suite: str, suite_digest: str, metric: str, units: Sequence[Unit]
+) -> Baseline | None:
+    """Read the baseline run of a system for one suite; None where the system names none.
+
+    Raises:
+        GateError: the run is not there, or it ran other cases: then nothing can be paired.
+    """
+    stated = system.manifest.baseline
+    if stated == "none":
+        return None
+    name = stated.removeprefix("run:")
+    folder = system.root / "rai" / "runs" / name
+    if not folder.is_dir():
+        raise GateError(
+            f"the baseline run {name} is not in {folder.parent}",
+            "copy the run folder there, or write `baseline: none`",
+        )
+    ran = read_manifest(folder).suites.get(suite)
+    if ran != suite_digest:
+        raise GateError(
+            f"the baseline run {name} ran other cases of the suite {suite} than there are now",
+            "run the baseline again on the present cases",
+        )
+    outcomes = {unit.source: _source_counter(metric, unit) for unit in units}
+    for sample in iter_samples(folder):
+        if sample.suite == suite and sample.source in outcomes:
+            outcomes[sample.source].add(sample)
+    failed = {}
+    for source, counter in outcomes.items():
+        for _, outcome in counter.counts_in_order():
+            if outcome is not None:
+                failed[source] = outcome
+    return Baseline(name, recompute_digest(folder), failed)
+
+
+def _source_counter(metric: str, unit: Unit) -> Accumulator:
+    counter = Accumulator(metric)
+    for case in unit.cases:
+        counter.register(case)
+    return counter
+
+
+def pairs(claim: Claim, units: Sequence[Unit], baseline: Baseline) -> dict[str, Any]:
+    """The counts of a comparison: discordant pairs both ways among the sources that both scored."""
+    failed, missing = set(claim.failed_at), set(claim.missing_at)
+    worse = better = n = 0
+    for unit in units[: claim.n]:
+        before = baseline.failed.get(unit.source)
+        if before is None or unit.position in missing:
+            continue
+        after = unit.position in failed
+        n += 1
+        worse += after and not before
+        better += before and not after
+    return {
+        "baseline_run": baseline.run,
+        "baseline_digest": baseline.digest,
+        "n": n,
+        "sources": claim.n,
+        "worse": worse,
+        "better": better,
+    }
+
+
+def compare(
+    counted: Mapping[str, Any], limit: float, confidence: float, floor: float
+) -> tuple[Outcome, float, float, float]:
+    """(outcome, difference, low, high) of a comparison; each end one-sided at ``confidence``.
+
+    Sources that only one of the two runs scored count against the coverage.
+    """
+    n, sources = int(counted["n"]), int(counted["sources"])
+    if n == 0:
+        return "inconclusive", 0.0, -1.0, 1.0
+    diff, low, high = paired_difference(
+        int(counted["worse"]), int(counted["better"]), n, confidence
+    )
+    if n < floor * sources:
+        return "inconclusive", diff, low, high
+    if high <= limit:
+        return "pass", diff, low, high
+    return ("fail" if low > limit else "inconclusive"), diff, low, high
