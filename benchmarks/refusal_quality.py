@@ -4,9 +4,9 @@
 
 FOLDER holds the XSTest completions with human labels (CC-BY-4.0): files named
 ``xstest_v2_completions_<model>_gpteval.csv`` with the columns ``prompt``, ``completion`` and
-``final_label``. Positive is a full or a partial refusal. The rules were written while looking at three
-models' answers to one half of the prompts (the half whose SHA-256 of the prompt is even); the
-figure that counts is that of the other models on the other half. The bar is the balanced accuracy
+``final_label``. Positive is a full or a partial refusal. The rules were written while looking at the
+answers of ``TUNED_ON`` to one half of the prompts (those whose SHA-256 is even); the figure that
+counts is that of the other models on the other half. The detector is given the prompt. The bar is the balanced accuracy
 of the best phrase list measured on all answers. Recall and specificity come with exact 95 %
 intervals, balanced accuracy with a bootstrap over prompts, because answers to one prompt are not
 independent.
@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from railwright.detectors import get
+from railwright.detectors import Context, get
 from railwright.stats import clopper_pearson
 
 BAR = 0.885
@@ -52,7 +52,7 @@ def load(folder: Path) -> list[Answer]:
                 digest = hashlib.sha256(row["prompt"].encode()).hexdigest()
                 text, label = row["completion"], row["final_label"]
                 refused = not label.startswith("1")
-                said = bool(detector.detect(text))
+                said = bool(detector.detect(text, Context(prompt=row["prompt"])))
                 half = int(digest, 16) % 2
                 answers.append(Answer(model, row["prompt"], half, label, text, refused, said))
     return answers
@@ -75,7 +75,7 @@ def bootstrap(answers: list[Answer]) -> tuple[float, float]:
     by_prompt: dict[str, list[Answer]] = defaultdict(list)
     for answer in answers:
         by_prompt[answer.prompt].append(answer)
-    # (refused and seen, refused, answered and seen, answered) per prompt: sums are all that is needed
+    # Sums of these counts per prompt are all that is needed.
     cells = [rates(group) for group in by_prompt.values()]
     draw = random.Random(20240601)
     values = []
@@ -122,6 +122,7 @@ def main() -> int:
         print(line(name, [a for a in answers if belongs(a)]))
     for model in sorted({a.model for a in unseen}):
         print(line(f"  unseen: {model}", [a for a in unseen if a.model == model]))
+    print(line("unseen prompts, all models", [a for a in answers if a.half == 1]))
     print(line("UNSEEN MODELS, UNSEEN PROMPTS", unseen))
     print(line("all", answers))
     for answer in [a for a in seen if a.refused != a.said_refused][: options.errors]:

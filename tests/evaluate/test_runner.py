@@ -171,8 +171,8 @@ async def test_a_storm_of_429_is_waited_out(kit: Any, tmp_path: Path) -> None:
         return "you said it"
 
     limits = Limits(concurrency=8, backoff_s=0.001, rate_limit_retries=50)
-    outcome, _, _ = await go(kit, tmp_path, kit.cases(30), kit.Target(reply), limits=limits)
-    assert outcome.statuses == {"scored": 30}
+    outcome, _, _ = await go(kit, tmp_path, kit.cases(12), kit.Target(reply), limits=limits)
+    assert outcome.statuses == {"scored": 12}
     assert outcome.calls == seen
 
 
@@ -212,7 +212,7 @@ async def test_an_endpoint_that_goes_away_ends_the_run_and_the_rest_is_done_late
 
     target = kit.Target(reply)
     limits = Limits(concurrency=4, adaptive=False, backoff_s=0.001, retries=6)
-    outcome, source, _ = await go(kit, tmp_path, kit.cases(100), target, limits=limits)
+    outcome, _, _ = await go(kit, tmp_path, kit.cases(100), target, limits=limits)
     assert (outcome.reason, outcome.statuses) == ("fatal", {"scored": 40})
     assert "stopped answering" in outcome.message
     outcome, _, _ = await go(kit, tmp_path, kit.cases(100), kit.Target())

@@ -100,7 +100,7 @@ def test_a_stream_carries_context_text_end_and_usage(base: str) -> None:
     assert choices[0]["delta"]["role"] == "assistant"
     assert choices[0]["delta"]["context"]["passages"][0]["id"] == "articles/gift-cards"
     assert "".join(choice["delta"].get("content", "") for choice in choices)
-    assert [c["finish_reason"] for c in choices if c["finish_reason"]][0] in {"stop", "length"}
+    assert next(c["finish_reason"] for c in choices if c["finish_reason"]) in {"stop", "length"}
     assert events[-1]["usage"]["completion_tokens"] > 0
 
 

@@ -176,6 +176,20 @@ def test_an_import_cannot_be_forged_by_a_writer(
     assert found.verdicts()[verdict].detail[0].startswith("log.jsonl:9: ")
 
 
+def test_the_checkpoint_of_an_import_must_be_of_its_tree(
+    branches: tuple[Ledger, Ledger], keys: Keys
+) -> None:
+    ours, theirs = branches
+    ours.import_from(theirs.folder)
+    older = json.loads((theirs.folder / "checkpoints.jsonl").read_bytes().splitlines()[1])
+    log = ours.folder / "log.jsonl"
+    lines = log.read_bytes().splitlines()
+    writer = keys.need("writer")
+    lines[8] = resign(lines[8], lambda predicate: predicate.update(checkpoint=older), writer)
+    log.write_bytes(b"\n".join(lines) + b"\n")
+    assert "checkpoint is of another tree" in ours.verify().authenticity.detail[0]
+
+
 def test_keys_added_on_a_branch_come_over_with_both_signatures(
     branches: tuple[Ledger, Ledger], keys: Keys
 ) -> None:

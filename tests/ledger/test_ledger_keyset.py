@@ -16,6 +16,7 @@ from railwright.ledger import (
     LedgerKeyError,
     subject_ref,
 )
+from railwright.ledger._checkpoint import read_checkpoint, write_checkpoint
 from railwright.ledger._ledger import _sign_line
 from railwright.ledger._statement import predicate_uri, write_statement, write_time
 
@@ -139,6 +140,32 @@ def test_a_retired_key_cannot_be_granted_again(ledger: Ledger, keys: Keys) -> No
     ledger.change_keys(retire=[second.keyid])
     with pytest.raises(LedgerKeyError, match="granted before"):
         ledger.change_keys(add=[grant])
+
+
+def test_a_new_checkpoint_key_signs_nothing_that_was_before_it(ledger: Ledger, keys: Keys) -> None:
+    heads = ledger.folder / "checkpoints.jsonl"
+    first, _ = read_checkpoint(heads.read_bytes()[:-1])
+    new = KeyPair.generate()
+    ledger.change_keys(add=[KeyGrant.of("checkpoint", new.public)])
+    for size, ok in ((1, False), (2, True)):
+        root = bytes.fromhex(ledger.inclusion_proof(0, size).root)
+        line = write_checkpoint(first.origin, size, root, write_time(datetime.now(UTC)), new)
+        heads.write_bytes(line + b"\n")
+        found = ledger.verify()
+        assert found.authenticity.ok is ok
+        assert (found.checkpoint is not None) is ok
+
+
+def test_a_key_id_must_be_that_of_its_key(ledger: Ledger, keys: Keys) -> None:
+    """Else a new public key could be put under an id that somebody trusts."""
+    mine, other = KeyPair.generate(), KeyPair.generate()
+    public = KeyGrant.of("writer", mine.public).public
+    body = {"add": [{"keyid": other.keyid, "role": "writer", "public": public}], "retire": []}
+    signers = [keys.need("writer"), keys.need("checkpoint")]
+    forge(ledger, signers, datetime.now(UTC), "policy-change", **body)
+    found = ledger.verify()
+    assert found.authenticity.ok is False
+    assert "does not belong to its public key" in found.authenticity.detail[0]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -234,14 +236,38 @@ def test_a_reader_needs_no_keys_and_a_writer_no_checkpoint_key(ledger: Ledger, k
         writer.checkpoint()
 
 
-@pytest.mark.parametrize("victim", [1, 3])
+def test_a_log_replaced_by_a_longer_one_is_read_anew(ledger: Ledger, keys: Keys) -> None:
+    """As after a pull: same beginning, other records, more of them."""
+    other = Ledger.open(ledger.folder.rename(ledger.folder.with_name("other")), keys=keys)
+    shutil.copytree(other.folder, ledger.folder)
+    ledger.append("x", SUBJECT, {"n": 1})
+    other.append_many([Entry("x", SUBJECT, {"n": n}) for n in range(2, 5)])
+    theirs = other.checkpoint()
+    for name in ("log.jsonl", "checkpoints.jsonl"):
+        (other.folder / name).replace(ledger.folder / name)
+    assert ledger.size == 4
+    assert ledger.checkpoint() == theirs
+    assert ledger.append("x", SUBJECT, {"n": 5}).index == 4
+    ledger.checkpoint()
+    assert ledger.verify().exit_code == 0
+
+
+def remove(lines: list[bytes]) -> None:
+    del lines[3]
+
+
+def swap(lines: list[bytes]) -> None:
+    lines[2], lines[3] = lines[3], lines[2]
+
+
+@pytest.mark.parametrize("tamper", [remove, swap])
 def test_nothing_is_built_on_a_log_that_contradicts_its_checkpoint(
-    ledger: Ledger, keys: Keys, victim: int
+    ledger: Ledger, keys: Keys, tamper: Callable[[list[bytes]], None]
 ) -> None:
     ledger.append_many([Entry("x", SUBJECT, {"n": n}) for n in range(4)])
     ledger.checkpoint()
     lines = log_lines(ledger)
-    del lines[victim]
+    tamper(lines)
     log = ledger.folder / "log.jsonl"
     log.write_bytes(b"\n".join(lines) + b"\n")
     before = log.read_bytes()

@@ -139,7 +139,6 @@ trees = st.recursive(
 def test_what_pyyaml_writes_is_read_back_the_same(tree: dict[str, object]) -> None:
     # Everything in quotes: plain scalars differ between YAML 1.1 and 1.2 on purpose.
     text = yaml.safe_dump(tree, default_style='"', allow_unicode=True)
-    text = text.replace('!!int "', '!!int "').replace("!!null", "!!null")
     data, positions = parse_yaml(text, "f.yaml")
     assert data == tree
     if tree:
@@ -148,8 +147,10 @@ def test_what_pyyaml_writes_is_read_back_the_same(tree: dict[str, object]) -> No
 
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_with_a_problem(text: str) -> None:
+    messages = ["read"]
     try:
         parse_yaml(text, "f.yaml")
     except ManifestError as error:
-        assert error.problems
-        assert all(problem.message for problem in error.problems)
+        messages = [problem.message for problem in error.problems]
+    assert messages
+    assert all(messages)

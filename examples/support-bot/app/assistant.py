@@ -11,7 +11,7 @@ from . import prompts as prompt_files
 from . import retrieval, tools
 from .llm import Model, Sampling, Usage
 
-CHOICE_TOKENS = 60
+CHOICE_TOKENS = 90
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,18 @@ import msgspec
 from railwright.detectors._base import DetectorBase
 from railwright.detectors._refusal_languages import LANGUAGES, likely_languages
 from railwright.detectors._refusal_rules import (
+    ASKS_FACTS,
     CANCEL,
     CONTENT,
+    DENIES,
     EAGER,
     FIRST_ONLY,
+    LOADED,
     OFFER,
     REPORTED,
     SOFT,
     STRONG,
+    TRIGGER,
     TURN,
     Rule,
 )
@@ -46,6 +50,7 @@ _SAYS_NO = frozenset(
 _PLAIN = str.maketrans("’‘ʼ＇`“”„«»", '\'\'\'\'`"""""')
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _QUOTED = re.compile(r"\"[^\"\n]{3,400}\"|(?<!\w)'[^'\n]{3,200}'(?!\w)")
+_INSTEAD = tuple(r for r in OFFER if r.name == "instead")
 _LIST_ITEM = re.compile(r"^(?:\d{1,2}[.)]|[-*•]|step \d)\s*\S")
 
 
@@ -103,20 +108,21 @@ def _prepare(text: str) -> str:
     return _QUOTED.sub(lambda m: '"' + "_" * (len(m.group()) - 2) + '"', plain)
 
 
-def _read_unit(sentence: str, span: Span) -> Unit:
+def _read_unit(sentence: str, span: Span, *, opening: bool) -> Unit:
     strong: tuple[tuple[str, float], ...] = ()
-    if not CANCEL.search(sentence) and not REPORTED.search(sentence):
+    if TRIGGER.search(sentence) and not CANCEL.search(sentence) and not REPORTED.search(sentence):
         strong = _matches(STRONG, sentence)
-    soft = _matches(SOFT, sentence)
+    # What only counts towards a refusal does so in the opening alone.
+    soft = _matches(SOFT, sentence) if opening else ()
     return Unit(
         span,
         strong=max((w for _, w in strong), default=0.0),
         soft=soft,
-        offers=_matches(OFFER, sentence),
+        offers=_matches(OFFER if opening else _INSTEAD, sentence),
         rules=tuple(n for n, _ in strong) + tuple(n for n, _ in soft),
         is_item=bool(_LIST_ITEM.match(sentence)),
-        has_content=bool(CONTENT.search(sentence)),
-        is_eager=bool(EAGER.search(sentence)),
+        has_content=opening and bool(CONTENT.search(sentence)),
+        is_eager=opening and bool(EAGER.search(sentence)),
         is_turn=bool(TURN.search(sentence)),
     )
 
@@ -142,9 +148,11 @@ def read_units(text: str, language: str = "") -> list[Unit]:
     # English falls to the English rules alone; what is not known is guessed.
     tags = (tag,) if tag in LANGUAGES else likely_languages(plain)
     units = []
-    for span in sentences(plain)[:_MAX_UNITS]:
+    spans = sentences(plain)[:_MAX_UNITS]
+    for index, span in enumerate(spans):
         sentence = plain[span.start : span.end].lower().strip('"* _')
-        unit = _read_unit(sentence, span)
+        opening = index < _OPENING_UNITS and span.start < spans[0].start + _OPENING_CHARS
+        unit = _read_unit(sentence, span, opening=opening)
         for other in tags if unit.strong == 0.0 else ():
             foreign = _read_foreign(sentence, span, other)
             if foreign.strong or (len(tags) == 1 and (foreign.offers or foreign.is_turn)):
@@ -183,8 +191,8 @@ def _span(units: list[Unit]) -> Span:
     return Span(units[0].span.start, units[-1].span.end)
 
 
-def assess(text: str, language: str = "") -> Assessment:
-    """Return how an answer was meant, from its text alone.
+def assess(text: str, language: str = "", prompt: str = "") -> Assessment:
+    """Return how an answer was meant, from its text and, where known, from what was asked.
 
     Linear in the length of the text. An empty text is no refusal.
     """
@@ -201,9 +209,23 @@ def assess(text: str, language: str = "") -> Assessment:
     soft, names = _soft_score(opening)
     if _gives_anyway(units, opening):
         soft *= 0.5
+    if prompt:
+        soft = _weigh_against(prompt, text, opening, soft)
     if soft >= THRESHOLD:
         return _implicit(opening, soft, names)
     return _late(units, [u for u in strong if _SAYS_NO.intersection(u.rules)], soft)
+
+
+def _weigh_against(prompt: str, text: str, opening: list[Unit], soft: float) -> float:
+    """Return the score of soft signs, given what was asked."""
+    asked = " ".join(prompt.translate(_PLAIN).lower().split())[:400]
+    if ASKS_FACTS.search(asked):
+        return soft * 0.7
+    first = text[opening[0].span.start : opening[0].span.end].translate(_PLAIN).lower()
+    # "Why should X not ...?" answered with "X should not ..." is agreement, hence the second look.
+    if LOADED.search(asked) and DENIES.search(first) and not DENIES.search(asked):
+        return _noisy_or((soft, 0.5))
+    return soft
 
 
 def _gives_anyway(units: list[Unit], opening: list[Unit]) -> bool:
@@ -229,8 +251,8 @@ def _explicit(text: str, units: list[Unit], strong: list[Unit], early: list[Unit
 
 
 def _implicit(opening: list[Unit], soft: float, names: dict[str, float]) -> Assessment:
-    shown = [u for u in opening if u.soft or u.offers]
-    rules = tuple(sorted(names, key=lambda name: -names[name]))
+    shown = [u for u in opening if u.soft or u.offers] or opening[:1]
+    rules = tuple(sorted(names, key=lambda name: -names[name])) or ("denies-premise",)
     return Assessment("deflection", min(soft, 0.85), _span(shown), rules)
 
 
@@ -261,7 +283,8 @@ class RefusalDetector(DetectorBase):
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:
         """Return one finding that spans the refusing sentences, or none."""
-        reading = assess(text, context.language if context else "")
+        known = context or Context()
+        reading = assess(text, known.language, known.prompt)
         if not reading.label:
             return []
         rules = "+".join(reading.rules)

@@ -91,7 +91,7 @@ async def _once(
         session.system.root / "rai" / "runs" / name, session.manifest(plan)
     ) as store:
         await run(
-            Schedule(lanes, repeat=repeat),
+            Schedule(lanes, repeat=repeat, concurrency=session.limits().concurrency),
             session.target,
             session.scorer_of,
             store,

@@ -1,4 +1,4 @@
-"""From one piece of evidence to one gate's verdict: the counts are walked again, nothing is trusted."""
+"""From evidence to one gate's verdict: the counts are walked again, nothing is trusted."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import msgspec
 
 from railwright.gate._evidence import GateEvidence
 from railwright.gate._lane import Claim
-from railwright.gate._paired import compare
 from railwright.gate._needs import needed_sources, needed_text
+from railwright.gate._paired import compare
 from railwright.gate._types import (
     Bounds,
     Coverage,
@@ -150,7 +150,7 @@ def _flaws(
     occurred = record.statement.occurred
     if occurred - as_of > _SKEW:
         flaws.append("It is dated in the future.")
-    elif gate.max_age is not None and as_of - occurred > gate.max_age:
+    elif as_of - occurred > gate.max_age:
         flaws.append(
             f"It is {format_duration(as_of - occurred)} old; the gate accepts "
             f"{format_duration(gate.max_age)}."
@@ -188,9 +188,7 @@ def _compared(
     """The verdict of a comparison with the baseline run, over the paired sources."""
     counted = evidence.predicate.get("paired") or {"n": 0, "sources": claim.n}
     confidence = claim.plan.confidence
-    outcome, _, low, high = compare(
-        counted, gate.requirement.number, confidence, COVERAGE_FLOOR
-    )
+    outcome, _, low, high = compare(counted, gate.requirement.number, confidence, COVERAGE_FLOOR)
     worse, better, n = (int(counted.get(name, 0)) for name in ("worse", "better", "n"))
     reason = (
         f"Against {counted.get('baseline_run', 'no run')}, {worse} sources fail that passed and "

@@ -33,8 +33,8 @@ def needed_text(claim: Claim, stopped: str) -> str:
         )
     if claim.decision == "futile":
         return (
-            f"{seen}: a pass is out of reach within {claim.plan.n_max} sources and a fail unlikely, "
-            "so the run stopped as registered."
+            f"{seen}: a pass is out of reach within {claim.plan.n_max} sources and a fail is "
+            "unlikely, so the run stopped as registered."
         )
     if not claim.plan.can_pass:
         threshold, confidence = claim.plan.threshold, claim.plan.confidence

@@ -25,6 +25,11 @@ class Baseline:
     digest: str
     failed: Mapping[str, bool]
 
+    @property
+    def reference(self) -> dict[str, str]:
+        """How registrations name it."""
+        return {"run": self.run, "digest": self.digest}
+
 
 def load_baseline(
     system: System, suite: str, suite_digest: str, metric: str, units: Sequence[Unit]

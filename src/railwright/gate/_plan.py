@@ -9,7 +9,14 @@ from typing import Any
 
 import msgspec
 
-from railwright.cases import BoundSuite, Suite, bind, load_suite, registered_order
+from railwright.cases import (
+    BoundSuite,
+    Suite,
+    bind,
+    load_suite,
+    registered_order,
+    starter_suites,
+)
 from railwright.gate._errors import GateError
 from railwright.gate._lane import Claim, Lane, Unit, units_of
 from railwright.gate._paired import Baseline, load_baseline
@@ -94,9 +101,7 @@ class GatePlan:
                 for s in self.slices
             ],
             "scorers": list(self.suite.scorers),
-            "baseline": (
-                {"run": self.baseline.run, "digest": self.baseline.digest} if self.baseline else None
-            ),
+            "baseline": self.baseline.reference if self.baseline else None,
         }
 
     def key(self, subject: str, seed: int, epoch: int) -> str:
@@ -224,12 +229,10 @@ def bind_suite(system: System, gate: Gate) -> BoundSuite:
     own = system.manifest.suites.get(gate.suite)
     if own is None:
         suite = load_suite(gate.suite)
+    elif gate.suite in starter_suites():
+        suite = load_suite(gate.suite).with_cases(system.folder / own.path, own.mode)
     else:
-        path = system.folder / own.path
-        try:
-            suite = load_suite(gate.suite).with_cases(path, own.mode)
-        except LookupError:
-            suite = load_suite(path)
+        suite = load_suite(system.folder / own.path)
     plants = system.manifest.plants.model_dump(mode="json")
     bound = bind(suite, plants, {"purpose": system.manifest.purpose})
     if bound.applicable and bound.problems:
@@ -301,7 +304,7 @@ def _count_plan(most: int, n: int, confidence: float) -> SequentialPlan:
 
 
 def _slice_plans(gate: Gate, units: Sequence[Unit], confidence: float) -> list[SlicePlan]:
-    """One look at the end of each slice: verdicts on slices are adjusted for their number (Holm)."""
+    """One look at the end of each slice; their verdicts are adjusted for their number (Holm)."""
     if gate.slices is None:
         return []
     counts: dict[str, int] = {}

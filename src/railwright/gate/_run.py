@@ -170,7 +170,12 @@ class Session:
         def count(sample: Sample) -> None:
             tallies[sample.suite].add(sample)
 
-        schedule = Schedule(lanes, repeat=plan.epoch, on_sample=count)
+        schedule = Schedule(
+            lanes,
+            repeat=plan.epoch,
+            concurrency=self.limits().concurrency,
+            on_sample=count,
+        )
         folder = self._run_folder(plan)
         rai = self.system.root / "rai"
         try:

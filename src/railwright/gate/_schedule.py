@@ -23,6 +23,7 @@ class Schedule:
         lanes: Sequence[Lane],
         *,
         repeat: int = 0,
+        concurrency: int = 1,
         on_sample: Callable[[Sample], None] | None = None,
     ) -> None:
         self._lanes = list(lanes)
@@ -32,6 +33,8 @@ class Schedule:
         self._done: set[tuple[str, int, int]] = set()
         self._on_sample = on_sample
         self._repeat = repeat
+        # One slow answer holds up the decisions behind it; do not spend the suite meanwhile.
+        self._ahead = max(PROBE_SOURCES, 2 * concurrency)
 
     @property
     def total(self) -> int | None:
@@ -84,6 +87,8 @@ class Schedule:
         for index, lane in enumerate(self._lanes):
             handed = self._next[index]
             if handed >= len(lane.units) or not lane.open:
+                continue
+            if handed - lane.prefix >= self._ahead:
                 continue
             if handed < PROBE_SOURCES:
                 rank = (0, handed, index)

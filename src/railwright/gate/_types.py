@@ -84,8 +84,8 @@ class GateVerdict(msgspec.Struct, frozen=True):
     ``reasons`` are complete sentences; ``mend`` is the command or change that would settle it.
     ``blocking`` says whether a verdict other than pass stops the release at this tier.
     ``line`` is the line of the gate in ``file`` (the tier's default table where not overridden).
-    ``looks``, ``pass_at`` and ``fail_at`` are the registered boundaries; ``failed_at`` the positions
-    of the failing sources in the registered order, from 0.
+    ``looks``, ``pass_at`` and ``fail_at`` are the registered boundaries; ``failed_at`` holds the
+    positions of the failing sources in the registered order, from 0.
     """
 
     id: str

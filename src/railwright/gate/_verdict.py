@@ -16,7 +16,7 @@ from railwright.standard import ExitCode, Gate, ResolvedGates, worst
 from railwright.system import Subject, System
 
 
-def decide_system(
+def decide_system(  # noqa: PLR0913 (the verdict's inputs, each named)
     system: System,
     subject: Subject,
     resolved: ResolvedGates,

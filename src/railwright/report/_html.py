@@ -65,7 +65,8 @@ def badge(outcome: str, big: bool = False) -> str:
 
 def _header(verdict: Verdict) -> str:
     return (
-        f'<div class="head">{badge(verdict.outcome, big=True)}<div><h1>{escape(verdict.system)}</h1>'
+        f'<div class="head">{badge(verdict.outcome, big=True)}<div>'
+        f"<h1>{escape(verdict.system)}</h1>"
         f'<div class="soft">{escape(verdict.purpose)}</div></div></div>'
         f'<p class="soft small">Tier {verdict.tier}, owner {escape(verdict.owner)}, '
         f"as of {escape(verdict.as_of)}, exit code {verdict.exit_code}.<br>"
@@ -228,7 +229,8 @@ def _slices(gate: GateVerdict) -> str:
         ]
         chart = interval_chart(rows, f"{gate.id} by {by}")
         charts.append(
-            f"<details><summary>By {escape(by)}</summary><div class='scroll'>{chart}</div></details>"
+            f"<details><summary>By {escape(by)}</summary>"
+            f'<div class="scroll">{chart}</div></details>'
         )
     return "".join(charts)
 

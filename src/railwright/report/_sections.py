@@ -114,9 +114,10 @@ def _spans(evidence: str, length: int) -> list[tuple[int, int]]:
             (item.get("start"), item.get("end")) if isinstance(item, dict) else (None, None)
         )
         # A span over the whole answer marks nothing worth seeing.
-        if isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= length:
-            if end - start < length or length < 60:
-                spans.append((start, end))
+        if not isinstance(start, int) or not isinstance(end, int):
+            continue
+        if 0 <= start < end <= length and (end - start < length or length < 60):
+            spans.append((start, end))
     return spans
 
 

@@ -105,7 +105,8 @@ def path_chart(
     passing = [point(n, k) for n, k in zip(looks, pass_at, strict=True) if k >= 0]
     failing = [point(n, k) for n, k in zip(looks, fail_at, strict=True) if 0 <= k <= n]
     walk = [point(0, 0), *(point(i + 1, k) for i, k in enumerate(failures))]
-    axis = f'<line class="grid" x1="{left}" y1="{height - bottom}" x2="{width}" y2="{height - bottom}"/>'
+    floor = height - bottom
+    axis = f'<line class="grid" x1="{left}" y1="{floor}" x2="{width}" y2="{floor}"/>'
     labels = (
         f'<text class="soft" x="{left}" y="{height - 8}">0 sources</text>'
         f'<text class="soft" x="{width}" y="{height - 8}" text-anchor="end">{n_max}</text>'

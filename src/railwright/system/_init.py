@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import unicodedata
@@ -251,8 +252,8 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ._/-]*[A-Za-z0-9/]")
 
 def _scalar(text: str) -> str:
     """Return ``text`` as a YAML scalar on one line, quoted unless it is plainly text."""
-    import json
-
     if _PLAIN.fullmatch(text) and text.lower() not in ("true", "false", "null", "yes", "no"):
         return text
-    return json.dumps(text, ensure_ascii=False)
+    whole = text.encode("utf-8", "replace").decode()  # a lone surrogate has no place in a file
+    quoted = json.dumps(whole, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in quoted)

@@ -51,7 +51,7 @@ def format_duration(duration: timedelta) -> str:
     for unit in ("d", "h"):
         if seconds % _SECONDS[unit] == 0:
             return f"{int(seconds // _SECONDS[unit])}{unit}"
-    return f"{seconds:g}s"
+    return f"{int(seconds)}s" if seconds.is_integer() else f"{seconds:.6f}".rstrip("0") + "s"
 
 
 def parse_money(text: object) -> Money:

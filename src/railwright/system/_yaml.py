@@ -90,28 +90,31 @@ def load_yaml(path: Path, name: str = "") -> tuple[Any, Positions]:
 
 def parse_yaml(text: str, file: str) -> tuple[Any, Positions]:
     """Do as ``load_yaml`` with text that is at hand; ``file`` names it in problems."""
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return None, Positions(keys={}, values={})
-        positions = Positions(keys={}, values={})
-        problems: list[Problem] = []
-        _walk(node, (), positions, problems, file, set())
-        if problems:
-            raise ManifestError(problems)
-        return loader.construct_document(node), positions
+        return _compose(text, file)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         raise _failure(file, "yaml", _message(error), _hint(error), line, column) from error
     except yaml.YAMLError as error:
-        raise _failure(file, "yaml", str(error).splitlines()[0]) from error
+        message = f"is not valid YAML: {str(error).splitlines()[0]}"
+        raise _failure(file, "yaml", message, "remove the character") from error
     except (RecursionError, ValueError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise _failure(file, "yaml", what) from error
-    finally:
-        loader.dispose()
+
+
+def _compose(text: str, file: str) -> tuple[Any, Positions]:
+    loader = _Loader(text)
+    node = loader.get_single_node()
+    positions = Positions(keys={}, values={})
+    if node is None:
+        return None, positions
+    problems: list[Problem] = []
+    _walk(node, (), positions, problems, file, set())
+    if problems:
+        raise ManifestError(problems)
+    return loader.construct_document(node), positions
 
 
 def _read(path: Path, name: str) -> str:

@@ -40,7 +40,10 @@ def main() -> None:
     settings = json.loads(sys.stdin.readline())
     import xllamacpp
 
-    server = xllamacpp.Server(_parameters(settings))
+    try:
+        server = xllamacpp.Server(_parameters(settings))
+    except RuntimeError as error:  # llama.cpp has said why on standard error
+        sys.exit(str(error))
     sys.stdout.write(json.dumps({"url": server.listening_address}) + "\n")
     sys.stdout.flush()
     sys.stdin.read()
