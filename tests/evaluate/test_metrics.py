@@ -49,10 +49,7 @@ def test_interval_is_the_exact_two_sided_one() -> None:
     result = aggregate([sample(f"s{i}", i, i < 7) for i in range(100)], "unsafe")
     low = scipy_stats.beta.ppf(0.025, 7, 94)
     high = scipy_stats.beta.ppf(0.975, 8, 93)
-    assert (result.low, result.high) == (
-        pytest.approx(low, abs=1e-9),
-        pytest.approx(high, abs=1e-9),
-    )
+    assert [result.low, result.high] == pytest.approx([low, high], abs=1e-9)
 
 
 def test_missing_sources_lower_coverage_and_open_the_worst_case() -> None:
@@ -137,7 +134,8 @@ def test_the_completed_prefix_never_depends_on_completion_order(
     sources: list[tuple[int, int]], seed: int, arrived: int
 ) -> None:
     """``counts_in_order`` on a shuffled part of the samples is a prefix of the full reading."""
-    cases, samples = [], []
+    cases: list[Case] = []
+    samples: list[Sample] = []
     for index, (variants, pattern) in enumerate(sources):
         for variant in range(variants):
             order = len(cases)

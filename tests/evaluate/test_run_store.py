@@ -92,7 +92,8 @@ def test_columns_have_the_documented_names_and_types(tmp_path: Path) -> None:
     with RunStore.open(tmp_path, MANIFEST) as store:
         write(store, [sample(0)])
         store.seal()
-    found = duckdb.sql(f"DESCRIBE SELECT * FROM '{tmp_path}/samples/*.parquet'").fetchall()
+    query = f"DESCRIBE SELECT * FROM '{tmp_path}/samples/*.parquet'"
+    found = duckdb.connect().execute(query).fetchall()
     assert [(name, kind) for name, kind, *_ in found] == [(n, k) for n, k, _ in COLUMNS]
     assert {name for name, _, _ in COLUMNS} == {*Sample.__struct_fields__, "digest"}
     page = (Path(__file__).parents[2] / "docs/reference/runs.md").read_text()
@@ -232,6 +233,18 @@ def test_a_crash_while_a_part_is_written_loses_and_doubles_nothing(
         assert len(store.done) == 5
         write(store, [sample(5)])
         assert store.seal().digest == independent_digest([sample(n) for n in range(6)])
+
+
+def test_a_damaged_part_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with RunStore.open(tmp_path, MANIFEST) as store:
+        write(store, [sample(n) for n in range(5)])
+        store.seal()
+    part = tmp_path / "samples/part-00001.parquet"
+    part.write_bytes(part.read_bytes()[:-40])
+    for use in (lambda: list(iter_samples(tmp_path)), lambda: RunStore.open(tmp_path, MANIFEST)):
+        with pytest.raises(StoreError, match=r"part-00001.*restore"):
+            use()
+    assert any("part-00001" in problem for problem in check_seal(tmp_path))
 
 
 def test_another_run_is_refused_with_what_differs(tmp_path: Path) -> None:

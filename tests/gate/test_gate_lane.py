@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from railwright.cases import Case
-from railwright.evaluate import Sample
+from railwright.evaluate import Sample, Status
 from railwright.gate._lane import Claim, Lane, units_of
 from railwright.gate._schedule import PROBE_SOURCES, Schedule
 from railwright.stats import design, first_decision, single_look
@@ -35,7 +35,7 @@ def lane_of(
 
 
 def sample(order: int, source: str, failed: bool | None, **more: object) -> Sample:
-    status = "scored" if failed is not None else "app_error"
+    status: Status = "scored" if failed is not None else "app_error"
     return Sample(
         suite="leaks",
         case_id=f"c{order}",

@@ -12,6 +12,7 @@ from railwright.ledger import (
     KeyPair,
     Keys,
     Ledger,
+    LedgerBrokenError,
     LedgerError,
     LedgerKeyError,
     subject_ref,
@@ -154,6 +155,9 @@ def test_a_new_checkpoint_key_signs_nothing_that_was_before_it(ledger: Ledger, k
         found = ledger.verify()
         assert found.authenticity.ok is ok
         assert (found.checkpoint is not None) is ok
+        if not ok:
+            with pytest.raises(LedgerBrokenError, match="not yet in the ledger's key set"):
+                ledger.append("x", SUBJECT, {})
 
 
 def test_a_key_id_must_be_that_of_its_key(ledger: Ledger, keys: Keys) -> None:

@@ -267,7 +267,7 @@ names = st.text(
 trees = st.dictionaries(names, st.binary(max_size=20), min_size=1, max_size=4)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(trees, trees)
 def test_equal_digests_mean_equal_trees(
     tmp_path_factory: pytest.TempPathFactory, one: dict[str, bytes], two: dict[str, bytes]

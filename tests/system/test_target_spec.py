@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from railwright.system import (
@@ -74,6 +74,7 @@ def test_credentials_are_not_repeated() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
@@ -108,6 +109,7 @@ def test_durations_that_are_none(text: str) -> None:
         parse_duration(text)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3_650 * 86_400), st.integers(0, 999))
 def test_durations_round_trip(seconds: int, milliseconds: int) -> None:
     duration = timedelta(seconds=seconds - 1, milliseconds=milliseconds + 1)

@@ -51,14 +51,16 @@ _NEGATION = re.compile(
     r"sin|nunca|senza|mai|não|sem|niet|geen)\b|n['’]t\b",
     re.IGNORECASE,
 )
-_SMALL_TALK = re.compile(
-    r"^(?:sure|certainly|of course|hello|hi|thanks?|thank you|you're welcome|great|i hope|i'm "
-    r"sorry|sorry|"
-    r"let me know|feel free|please (?:let|contact|feel|reach|note that i)|is there anything|if "
-    r"you have|"
-    r"i(?:'d| would) be happy|happy to help|here (?:is|are)|here's|in summary|as an ai|gern|"
-    r"natürlich|"
-    r"bien sûr|claro|certo)\b",
+_LEAD_IN = re.compile(
+    r"^[\s*\-•]{0,4}(?:sure|certainly|of course|hello|hi|thanks?|thank you|great|yes|no|in summary|"
+    r"gern|natürlich|bien sûr|claro|certo)\b[^\w\s]?\s*",
+    re.IGNORECASE,
+)
+_COURTESY = re.compile(
+    r"^[\s*\-•]{0,4}(?:you're welcome|i hope|i'm sorry|sorry|let me know|feel free|"
+    r"is there anything|"
+    r"please (?:let|contact|feel|reach)|if you (?:have|need)|i(?:'d| would) be happy|happy to help|"
+    r"(?:here (?:is|are)|here's)\b.{0,80}:$)",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(r";|,?\s(?:and|but|while|whereas|und|aber|et|mais|y|pero)\s(?=\S+\s\S+\s\S+)")
@@ -158,14 +160,20 @@ def _material(context: Context) -> _Material:
     )
 
 
+def _is_courtesy(sentence: str) -> bool:
+    return bool(_COURTESY.match(sentence.replace("’", "'"))) and not numbers_of(sentence)
+
+
 def _claims(text: str) -> list[_Claim]:
     claims = []
     for span in sentences(text):
         sentence = text[span.start : span.end]
-        if sentence.endswith("?") or _SMALL_TALK.match(sentence.lstrip("*-• ")):
+        if sentence.endswith("?") or _is_courtesy(sentence):
             continue
-        start = span.start
-        for cut in [*(m.start() + span.start for m in _CLAUSE.finditer(sentence)), span.end]:
+        lead_in = _LEAD_IN.match(sentence)
+        start = span.start + (lead_in.end() if lead_in else 0)
+        cuts = [m.start() + span.start for m in _CLAUSE.finditer(sentence)]
+        for cut in [*(c for c in cuts if c > start), span.end]:
             part = text[start:cut]
             names = frozenset(stem(n) for n in _NAME.findall(sentence) if n in part)
             if len(_stems(part)) >= 2 or numbers_of(part):

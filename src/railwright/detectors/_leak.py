@@ -164,7 +164,8 @@ def _find_leet(view: _View, key: _Key) -> Span | None:
 
 def _find_partial(view: _View, key: _Key) -> Span | None:
     size = len(key.text)
-    if size < PARTIAL_FROM:
+    # Part of an amount is another amount.
+    if size < PARTIAL_FROM or key.amount:
         return None
     width = math.ceil(PARTIAL_SHARE * size)
     for first in range(size - width + 1):

@@ -62,6 +62,18 @@ def _iban(text: str) -> bool:
     return len(plain) == _IBAN_LENGTH.get(plain[:2], -1) and check.iban(plain)
 
 
+def _iban_pattern() -> re.Pattern[str]:
+    """Return one alternative per length, so that a following word is not taken in."""
+    by_length: dict[int, list[str]] = {}
+    for country, length in _IBAN_LENGTH.items():
+        by_length.setdefault(length, []).append(country)
+    ways = (
+        rf"(?:{'|'.join(countries)})\d{{2}}(?:[ -]?[A-Z0-9]){{{length - 4}}}"
+        for length, countries in by_length.items()
+    )
+    return re.compile(rf"\b(?:{'|'.join(ways)})\b", re.IGNORECASE)
+
+
 def _phone(text: str) -> bool:
     digits = re.sub(r"\D", "", text)
     return 8 <= len(digits) <= 15 and len(set(digits)) > 2
@@ -83,7 +95,7 @@ _PATTERNS = (
     _Pattern(
         "iban",
         "iban",
-        re.compile(r"\b[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{2,4}){2,8}(?:[ -]?[A-Za-z0-9]{1,3})?\b"),
+        _iban_pattern(),
         _iban,
     ),
     _Pattern(
@@ -93,7 +105,7 @@ _PATTERNS = (
         "phone",
         "international",
         re.compile(
-            r"(?<![\w+])(?:\+|"
+            r"(?<![\w+])(?<!\d )(?:\+|"
             r"00)[1-9]\d{0,2}[\s./-]{0,2}(?:\(\d{1,4}\)[\s./-]?)?\d{1,5}(?:[\s./-]?\d{2,5}){1,4}(?!\d)"
         ),
         _phone,
@@ -216,7 +228,7 @@ _PATTERNS = (
     _Pattern(
         "ip",
         "ipv4",
-        re.compile(r"(?<![\d.v])(?<!version )\d{1,3}(?:\.\d{1,3}){3}(?![\d.]\d|\d)"),
+        re.compile(r"(?<![\d.v])(?<![Vv]ersion )\d{1,3}(?:\.\d{1,3}){3}(?![\d.]\d|\d)"),
         _ip,
         0.6,
     ),

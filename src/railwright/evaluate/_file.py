@@ -168,7 +168,7 @@ async def evaluate_file_async(  # noqa: PLR0913
         out: the run folder.
         repeats: how often each case is put.
         limits: concurrency and so on; those of the target's configuration where None.
-        budget: hard limits.
+        budget: hard limits; none, with the price of the target's configuration, where None.
         cache: answers that were paid for before.
         metric: how samples of a source are combined; see ``METRICS``.
         slices: slice keys to count apart.
@@ -200,19 +200,35 @@ async def evaluate_file_async(  # noqa: PLR0913
                 lambda _: judge,
                 store,
                 limits=limits or limits_of(target),
-                budget=budget,
+                budget=budget or budget_of(target),
                 cache=cache,
                 on_event=on_event,
             )
             result = counter.result()
             seal = None
             if not outcome.interrupted:
-                # Sealing a long run takes seconds of CPU, which must not stop a second Ctrl-C.
-                seal = await asyncio.to_thread(store.seal, _results(result))
+                seal = await _seal(store, _results(result))
             return _summary(result, outcome, seal, str(out))
     finally:
         if opened is not target:
             await opened.close()
+
+
+async def _seal(store: RunStore, results: dict[str, Any]) -> Seal:
+    """Seal off the event loop; a Ctrl-C meanwhile takes effect once the files are whole."""
+    sealing = asyncio.ensure_future(asyncio.to_thread(store.seal, results))
+    try:
+        return await asyncio.shield(sealing)
+    except asyncio.CancelledError:
+        await asyncio.wait({sealing})
+        raise
+
+
+def budget_of(target: str | TargetConfig | Target) -> Budget:
+    """No limit, but the price of a target's configuration, so that costs are counted."""
+    if not isinstance(target, TargetConfig):
+        return Budget()
+    return Budget(price=target.price, max_output_tokens=target.max_tokens)
 
 
 def limits_of(target: str | TargetConfig | Target) -> Limits:

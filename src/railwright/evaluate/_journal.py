@@ -107,7 +107,13 @@ class Journal:
                     break
             if self._compaction is not None:
                 await self._compaction
+        except BaseException:
+            if self._compaction is not None:
+                self._compaction.add_done_callback(asyncio.Future.exception)  # one error suffices
+            raise
         finally:
+            if self._compaction is not None:
+                await asyncio.wait({self._compaction})
             self._writer.shutdown(wait=True)
             self._compactor.shutdown(wait=True)
 

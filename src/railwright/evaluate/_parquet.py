@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,17 +120,38 @@ def scan_of(parts: list[Path]) -> str:
     return "read_parquet([" + ", ".join(_literal(_no_glob(part)) for part in parts) + "])"
 
 
-def rows_of(
-    con: duckdb.DuckDBPyConnection, query: str, values: list[Any] | None = None
-) -> Iterator[tuple[Any, ...]]:
+def rows_of(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
     """Stream the rows of a query a few hundred at a time, on a cursor of its own."""
     cursor = con.cursor()
     try:
-        cursor.execute(query, values)
-        while batch := cursor.fetchmany(_FETCH):
+        with readable():
+            cursor.execute(query)
+        while True:
+            with readable():
+                batch = cursor.fetchmany(_FETCH)
+            if not batch:
+                return
             yield from batch
     finally:
         cursor.close()
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn an error of DuckDB on reading into one that says what to do.
+
+    Raises:
+        StoreError: a part is damaged, or was moved away.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise StoreError(
+            f"a file of the run cannot be read: {_first_line(error)}; restore the run folder "
+            "from a copy, or move it away and run again"
+        ) from error
 
 
 def _literal(text: str) -> str:

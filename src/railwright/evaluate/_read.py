@@ -92,9 +92,8 @@ def _merge(con: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[tuple[Key, 
     """Merge files that are each in order, opening each only when its first key is due."""
     waiting: list[tuple[Key, int, Iterator[tuple[Key, Sample]]]] = []
     for number, part in enumerate(parts_of(folder)):
-        first = con.execute(
-            f'SELECT suite, "order", repeat FROM {scan_of([part])} LIMIT 1'  # noqa: S608
-        ).fetchone()
+        first_row = f'SELECT suite, "order", repeat FROM {scan_of([part])} LIMIT 1'  # noqa: S608
+        first = next(rows_of(con, first_row), None)
         if first is not None:
             waiting.append((first, number, _part_rows(con, part)))
     for number in segment_numbers(folder):

@@ -21,6 +21,7 @@ from railwright.evaluate._parquet import (
     count_rows,
     part_numbers,
     part_path,
+    rows_of,
     scan_of,
     seal_segment,
 )
@@ -469,13 +470,14 @@ def _spent_of_parts(con: duckdb.DuckDBPyConnection, parts: list[Path]) -> Spent:
         'coalesce(sum(coalesce({column}, ceil(octet_length(encode("{text}")) / '
         f"{BYTES_PER_TOKEN}.0))) FILTER (paid), 0)::BIGINT"
     )
-    row = con.execute(
+    query = (
         "SELECT coalesce(sum(calls), 0)::BIGINT, "  # noqa: S608
         f"{tokens.format(column='input_tokens', text='case')}, "
         f"{tokens.format(column='output_tokens', text='output')}, "
         "coalesce(sum(cost) FILTER (paid), 0)::DOUBLE "
         f"FROM (SELECT *, NOT cached AND calls > 0 AS paid FROM {scan_of(parts)})"
-    ).fetchone()
+    )
+    row = next(rows_of(con, query), None)
     return Spent(*row) if row else Spent()
 
 

@@ -187,7 +187,7 @@ class Ledger:
         """Sign and append one statement; it is on disk when this returns.
 
         Args:
-            predicate_type: short kind such as ``gate-verdict``, or a full URI.
+            predicate_type: short kind such as ``eval-result``, or a full URI.
             subject: in-toto subject or subjects, see ``subject_ref``.
             predicate: JSON object; the key ``ledger`` is reserved. Never prompts or outputs.
             occurred: when the fact happened (aware); default the time of recording.

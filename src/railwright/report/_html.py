@@ -13,6 +13,7 @@ from railwright.report._sections import (
     evidence_link,
     ledger_section,
     parts_section,
+    prose,
     samples_section,
 )
 from railwright.report._svg import Interval, interval_chart, path_chart
@@ -144,14 +145,14 @@ def _not_applicable(verdict: Verdict) -> str:
     if not items:
         return ""
     rows = "".join(
-        f"<li><b>{escape(gate.id)}</b>: {escape(' '.join(gate.reasons))}</li>" for gate in items
+        f"<li><b>{escape(gate.id)}</b>: {prose(' '.join(gate.reasons))}</li>" for gate in items
     )
     return f'<div class="card"><b>Not applicable</b><ul class="tight">{rows}</ul></div>'
 
 
 def _gate_section(gate: GateVerdict, samples: SampleSet | None) -> str:
-    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in gate.reasons)
-    mend = f'<div class="mend">{escape(gate.mend)}</div>' if gate.mend else ""
+    reasons = "".join(f"<li>{prose(reason)}</li>" for reason in gate.reasons)
+    mend = f'<div class="mend">{prose(gate.mend)}</div>' if gate.mend else ""
     return (
         f'<h2 id="gate-{escape(gate.id)}">{badge(gate.outcome)} {escape(gate.id)}: '
         f'{escape(gate.title or gate.metric)}</h2><div class="card">'

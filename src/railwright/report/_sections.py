@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Literal
@@ -23,6 +24,11 @@ class SampleSet(msgspec.Struct, frozen=True):
     state: SamplesState
     failing: tuple[Sample, ...] = ()
     run: str = ""
+
+
+def prose(text: str) -> str:
+    """Escape a sentence and show what stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def evidence_link(gate: GateVerdict) -> str:

@@ -78,7 +78,7 @@ def framework(scheme: str, version: str) -> Framework:
     for item in frameworks():
         if item.scheme == scheme and version in (item.version, *item.aliases):
             return item
-    known = [item.name for item in frameworks()]
+    known = [item.name for item in frameworks() if item.status == "current"]
     guess = closest(f"{scheme}@{version}", known)
     mend = f"did you mean {guess}?" if guess else f"known are {', '.join(known)}"
     raise UnknownIdError(f"there is no framework {scheme}@{version}", mend)

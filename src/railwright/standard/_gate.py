@@ -137,11 +137,12 @@ def default_gate(default: DefaultGate, tier: Tier, system: System) -> Gate:
 def default_binds(names: tuple[str, ...], system: System) -> tuple[str, ...]:
     """Return those of ``names`` that the system has, and every part with a name of its own.
 
-    What a free-named part does is not known, so that its change must count.
+    What a free-named part does is not known, so that its change must count. A gate never binds
+    nothing: where no part fits, all do.
     """
-    return tuple(
-        part.name for part in system.parts if part.name in names or part.name not in KNOWN_PARTS
-    )
+    parts = [part.name for part in system.parts]
+    bound = tuple(name for name in parts if name in names or name not in KNOWN_PARTS)
+    return bound or tuple(parts)
 
 
 _LACKS = {

@@ -14,7 +14,7 @@ from railwright.targets import Response
 
 _NEGATED = re.compile(
     r"(?:\b(?:not|never|cannot|without|neither|nor|nicht|kein\w*|pas|no|non|não|niet)|n't)"
-    r"(?:\s+\S{1,20}){0,2}\s*$"
+    r"(?:\s+[^\s.,;:!?]{1,20}){0,2}\s*$"
 )
 _CHOICE = re.compile(
     r"(?:answer|decision|label|verdict|recommendation|result|outcome|choice|classification|category"
@@ -112,7 +112,7 @@ class LabelScorer:
             failed = True if wanted else None
             return Score(failed=failed, outcome="blocked", status="blocked", why="blocked")
         chosen, mentioned = choose(response.text, labels)
-        if not chosen and not mentioned:
+        if not chosen and not _pattern(labels).search(response.text.casefold()):
             refused = get("refusal").detect(response.text, Context(language=case.language))
             chosen = "refused" if refused else ""
         if not chosen:
