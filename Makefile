@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location
 STAMP  := $(VENV)/.stamp
 
-.PHONY: help demo test check lint types rules test-slow bench docs lock clean
+.PHONY: help demo test check lint types rules test-slow bench docs schemas lock clean
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -70,6 +70,9 @@ bench: $(STAMP)-dev $(STAMP)-embed ## every figure that needs no data of others
 
 docs: $(STAMP)-dev ## build the documentation site into site/
 	@$(BIN)/mkdocs build --strict --quiet
+
+schemas: $(STAMP)-dev ## write docs/schemas/ from the code
+	@$(BIN)/railwright schema --write docs/schemas
 
 lock: $(STAMP)-dev ## compile requirements/*.txt from requirements/*.in
 	@for f in base build dev embed; do \

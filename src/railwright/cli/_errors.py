@@ -25,7 +25,9 @@ _CODES = {
     ("railwright.ledger", "LedgerKeyError"): 2,
     ("railwright.ledger", "LedgerMissingError"): 2,
     ("railwright.ledger", "LedgerFullError"): 2,
-    ("railwright.ledger", "LedgerError"): 4,
+    ("railwright.ledger", "LedgerBrokenError"): 4,
+    ("railwright.ledger", "MalformedError"): 4,
+    ("railwright.ledger", "LedgerError"): 2,
     ("railwright.gate", "GateError"): 2,
     ("railwright.gate", "BrokenLedgerError"): 4,
 }

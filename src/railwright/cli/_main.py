@@ -21,6 +21,7 @@ VERBS = {
     "eval": ("_eval", "evaluate", "Run any file of cases against a target."),
     "ledger": ("_ledger", "ledger", "Verify and look into the evidence ledger."),
     "suite": ("_suite", "suite", "List suites and pin their content digests."),
+    "schema": ("_schema", "schema", "Print or write the JSON Schemas of files and outputs."),
 }
 
 

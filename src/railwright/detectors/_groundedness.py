@@ -136,9 +136,9 @@ class _Material(NamedTuple):
 
     windows: list[_Piece]
     everything: _Piece
-    given: frozenset[str]
     frequency: Counter[str]
     total: int
+    given: frozenset[str]
 
     def weight(self, word: str) -> float:
         """Return how much a word counts: the fewer sentences have it, the more.
@@ -148,15 +148,17 @@ class _Material(NamedTuple):
         return math.log(1 + (self.total + 1) / (1 + max(1, self.frequency[word])))
 
 
-def _material(context: Context) -> _Material:
-    windows = _windows(context.passages)
-    parts = [p[s.start : s.end] for p in context.passages for s in sentences(p)]
+@lru_cache(maxsize=64)
+def _material(passages: tuple[str, ...]) -> _Material:
+    """Prepare passages once: many answers rest on the same ones."""
+    windows = _windows(passages)
+    parts = [p[s.start : s.end] for p in passages for s in sentences(p)]
     return _Material(
         windows,
         _join(windows) if windows else _Piece(frozenset(), frozenset(), None),
-        frozenset(_stems(context.prompt)),
         Counter(word for part in parts for word in set(_stems(part))),
         len(parts),
+        frozenset(),
     )
 
 
@@ -201,7 +203,8 @@ class GroundednessDetector(DetectorBase):
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:
         """Return every unsupported claim, in order."""
-        material = _material(context or Context())
+        known = context or Context()
+        material = _material(known.passages)._replace(given=frozenset(_stems(known.prompt)))
         skipped = [(d.start, d.end) for d in self._abstention.detect(text)]
         found = []
         for claim in _claims(text):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from railwright.detectors._base import DetectorBase
 from railwright.detectors._text import Folded, Span, fold
-from railwright.detectors._views import decodings, respelled
+from railwright.detectors._views import decodings, views
 from railwright.detectors.interface import Context, Detection
 
 #: A key shorter than this may not have other text between its characters, nor hide in a word.
@@ -217,9 +217,9 @@ def _find_amount(text: str, key: _Key) -> Span | None:
     return Span(*match.span()) if match else None
 
 
-def _whole(views: list[tuple[str, _View]], key: _Key) -> _Hit | None:
+def _whole(ways: list[tuple[str, _View]], key: _Key) -> _Hit | None:
     """Find the whole key in the text itself or in a view of it."""
-    for name, view in views:
+    for name, view in ways:
         found = _in_view(view, key)
         if found is not None:
             span, rule = found
@@ -259,9 +259,9 @@ def _encoded(text: str, keys: list[_Key], depth: int = 2) -> dict[_Key, _Hit]:
     return hits
 
 
-def _lesser(views: list[tuple[str, _View]], key: _Key) -> _Hit | None:
+def _lesser(ways: list[tuple[str, _View]], key: _Key) -> _Hit | None:
     """Find an amount, a split code, most of a key, or its distinctive half."""
-    for _, view in views:
+    for _, view in ways:
         finders = (
             ("amount", _find_amount(view.text, key)),
             ("split", _find_split(view.text, key)),
@@ -295,15 +295,13 @@ class LeakDetector(DetectorBase):
             return []
         prompt = _SEPARATORS.sub("", fold(context.prompt).text) if context else ""
         folded = fold(text)
-        views = [("", _View(folded))]
-        if (other := respelled(folded)) is not None:
-            views.append(("respelled", _View(other)))
-        hits = {key: hit for key in keys if (hit := _whole(views, key))}
+        ways = [(name, _View(view)) for name, view in views(folded)]
+        hits = {key: hit for key in keys if (hit := _whole(ways, key))}
         rest = [key for key in keys if key not in hits]
         if rest:
             hits.update(_encoded(text, rest))
             for key in rest:
-                lesser = None if key in hits else _lesser(views, key)
+                lesser = None if key in hits else _lesser(ways, key)
                 if lesser:
                     hits[key] = lesser
         found = [self._detection(hit, echoed=key.text in prompt) for key, hit in hits.items()]

@@ -74,15 +74,21 @@ def _escaped_character(escape: str) -> str:
     return chr(int(escape[-2:], 16)).lower()
 
 
-def respelled(folded: Folded) -> Folded | None:
-    """Return the folded text without list markers, spelling aids, filler words and escapes.
+def views(folded: Folded) -> Iterator[tuple[str, Folded]]:
+    """Yield (name, view): the folded text itself, and what differs from it.
 
-    None when there are none of these in it.
+    ``escaped``: without escapes. ``respelled``: then also without list markers, spelling aids and
+    names of symbols, which a value may hold itself and is therefore a view of its own.
     """
-    view = _unescaped(folded) or folded
+    yield "", folded
+    plain = _unescaped(folded)
+    if plain is not None:
+        yield "escaped", plain
+    view = plain or folded
     for pattern in _RESPELLED:
         view = _without(view, pattern) or view
-    return None if view is folded else view
+    if view is not (plain or folded):
+        yield "respelled", view
 
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,2}")

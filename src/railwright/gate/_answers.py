@@ -9,9 +9,10 @@ from railwright.gate._evidence import PREREG, RESULT, EvidenceIndex
 from railwright.gate._forecast import Forecast, forecast
 from railwright.gate._lint import lint_all
 from railwright.gate._plan import DEFAULT_SEED, CheckPlan, make_plan
+from railwright.gate._trust import trusted_keys
 from railwright.gate._types import Verdict
 from railwright.gate._verdict import decide_system
-from railwright.ledger import Ledger, LedgerMissingError, Verification, load_trusted
+from railwright.ledger import Ledger, LedgerMissingError, Verification
 from railwright.standard import resolve_gates
 from railwright.system import ManifestError, System, errors, find_root, load_system, subject
 
@@ -73,9 +74,8 @@ def verify_ledger(
     """Verify the ledger at a system folder, its root, or the ledger folder itself.
 
     Where ``path`` is a system, completeness asks for a registration and a result, and binding for
-    its present subject. Trusted are the public keys given, else those in the user's key folder.
+    its present subject. ``trusted`` is a folder of public keys; see ``trusted_keys`` without it.
     """
-    keys = load_trusted(trusted) if trusted is not None else load_trusted()
     expected: str | None = None
     required: tuple[str, ...] = ()
     root = path
@@ -86,5 +86,8 @@ def verify_ledger(
     elif not (path / "log.jsonl").is_file():
         root = find_root(path)
     return Ledger.open(root).verify(
-        at_least=at_least, expected=expected, required=required, trusted_keys=keys or None
+        at_least=at_least,
+        expected=expected,
+        required=required,
+        trusted_keys=trusted_keys(root, trusted),
     )

@@ -36,6 +36,7 @@ from railwright.gate._lint import lint_all
 from railwright.gate._plan import DEFAULT_SEED, CheckPlan, make_plan
 from railwright.gate._schedule import Schedule
 from railwright.gate._scoring import scorers_for_plan
+from railwright.gate._trust import trusted_keys
 from railwright.gate._types import Verdict
 from railwright.gate._verdict import decide_system
 from railwright.ledger import Entry, Ledger, subject_ref
@@ -117,7 +118,7 @@ class Session:
         self.scorers: Mapping[str, Scorer] = {}
 
     def _refuse_broken_ledger(self) -> None:
-        found = self.ledger.verify()
+        found = self.ledger.verify(trusted_keys=trusted_keys(self.system.root))
         if found.exit_code:
             reasons = [*found.integrity.detail, *found.authenticity.detail]
             raise BrokenLedgerError(str(self.ledger.folder), reasons)

@@ -10,8 +10,9 @@ from typing import Any
 from railwright import __version__
 from railwright.gate._evidence import PREREG, RESULT, EvidenceIndex, GateEvidence
 from railwright.gate._judge import judge
+from railwright.gate._trust import trusted_keys
 from railwright.gate._types import GateVerdict, LedgerState, Outcome, Verdict
-from railwright.ledger import Ledger, Verification, load_trusted
+from railwright.ledger import Ledger
 from railwright.standard import ExitCode, Gate, ResolvedGates, worst
 from railwright.system import Subject, System
 
@@ -52,7 +53,7 @@ def decide_system(  # noqa: PLR0913 (the verdict's inputs, each named)
         evidence = _usable(gate, index, subject.parts) if index is not None else None
         verdicts.append(judge(gate, evidence, parts=subject.parts, as_of=moment, command=command))
     verdicts += [_not_applicable(gate, why) for gate, why in absent.values()]
-    state, integrity_ok = _ledger_state(ledger, subject)
+    state, integrity_ok = _ledger_state(ledger, system, subject)
     outcome, code = _overall(verdicts, integrity_ok, system.tier)
     return Verdict(
         system=system.id,
@@ -104,17 +105,16 @@ def _not_applicable(gate: Gate, why: str) -> GateVerdict:
     )
 
 
-def verification_of(ledger: Ledger, subject: Subject) -> Verification:
-    """Verify the ledger for this subject, trusting the keys in the user's key folder or CI's."""
-    return ledger.verify(
-        expected=subject.digest, required=(PREREG, RESULT), trusted_keys=load_trusted() or None
-    )
-
-
-def _ledger_state(ledger: Ledger | None, subject: Subject) -> tuple[LedgerState, bool]:
+def _ledger_state(
+    ledger: Ledger | None, system: System, subject: Subject
+) -> tuple[LedgerState, bool]:
     if ledger is None:
         return LedgerState("", 0, "", "none", {}, True), True
-    found = verification_of(ledger, subject)
+    found = ledger.verify(
+        expected=subject.digest,
+        required=(PREREG, RESULT),
+        trusted_keys=trusted_keys(system.root),
+    )
     checkpoint = found.checkpoint.short if found.checkpoint else "none"
     state = LedgerState(
         path=str(ledger.folder),

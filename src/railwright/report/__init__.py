@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from railwright.report._exports import to_json, to_junit, to_markdown, to_sarif
 from railwright.report._html import to_html
+from railwright.report._schemas import output_schemas
 from railwright.report._sections import SampleSet, SamplesState
 from railwright.report._terminal import print_verdict
 from railwright.report._text import duration, headline, percent, rate
@@ -13,6 +14,7 @@ __all__ = [
     "SamplesState",
     "duration",
     "headline",
+    "output_schemas",
     "percent",
     "print_verdict",
     "rate",
