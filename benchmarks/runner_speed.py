@@ -3,7 +3,7 @@
 Every figure is the CPU time and peak memory of a child process of its own, start-up included, so
 that a crowded machine does not change it. The mock endpoint answers after 20 ms.
 
-    python benchmarks/runner_speed.py              # about a minute
+    python benchmarks/runner_speed.py              # one to two minutes
     python benchmarks/runner_speed.py --full       # 200,000 samples over HTTP as well
     python benchmarks/runner_speed.py --inspect V  # the same cases by Inspect AI from venv V
 """
@@ -297,7 +297,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as name:
             counts = [1_000, 20_000, *([200_000] if chosen.full else [])]
             misses = over_http(Path(name), base, counts, chosen.inspect)
-            misses += in_process(Path(name), 20_000)
+            misses += in_process(Path(name), 50_000)
     finally:
         server.terminate()
         server.wait()

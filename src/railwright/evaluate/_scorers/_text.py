@@ -117,6 +117,8 @@ class JsonSchemaScorer:
 
     def __init__(self) -> None:
         self._detector = get("json_schema")
+        # A missing extra is said before the run, not in the middle of it.
+        self._detector.detect("null", Context(reference=("{}",)))
 
     def score(self, case: Case, response: Response) -> Score:
         """Check one answer."""
