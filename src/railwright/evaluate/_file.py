@@ -185,13 +185,7 @@ async def evaluate_file_async(  # noqa: PLR0913
     file = read_through(cases_path, lambda case: counter.register(case, repeats))
     opened = open_target(target) if isinstance(target, str | TargetConfig) else target
     suite = file.path.stem
-    manifest = Manifest(
-        suites={suite: file.digest},
-        scorers={judge.name: judge.version},
-        target=opened.identity,
-        repeats=repeats,
-        extra={"metric": metric},
-    )
+    manifest = _manifest(suite, file, judge, opened, repeats, metric)
     try:
         with RunStore.open(out, manifest) as store:
             outcome = await run(
@@ -212,6 +206,18 @@ async def evaluate_file_async(  # noqa: PLR0913
     finally:
         if opened is not target:
             await opened.close()
+
+
+def _manifest(
+    suite: str, file: CaseFile, judge: Scorer, target: Target, repeats: int, metric: str
+) -> Manifest:
+    return Manifest(
+        suites={suite: file.digest},
+        scorers={judge.name: judge.version},
+        target=target.identity,
+        repeats=repeats,
+        extra={"metric": metric},
+    )
 
 
 async def _seal(store: RunStore, results: dict[str, Any]) -> Seal:
