@@ -14,7 +14,7 @@ from railwright.gate._evidence import PREREG, RESULT, EvidenceIndex, SuiteTally,
 from railwright.gate._plan import CheckPlan, make_plan
 from railwright.gate._types import GateVerdict
 from railwright.gate._verdict import decide_system
-from railwright.ledger import Keys, KeyPair, Ledger, subject_ref
+from railwright.ledger import KeyPair, Keys, Ledger, subject_ref
 from railwright.standard import resolve_gates
 from railwright.system import load_system, subject
 

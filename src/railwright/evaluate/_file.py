@@ -76,13 +76,18 @@ class CaseFile(msgspec.Struct, frozen=True):
     digest: str
     cases: int
 
+    @property
+    def suite(self) -> str:
+        """The name its cases go by: that of the file."""
+        return self.path.stem
+
 
 class FileSource:
     """Tasks of a case file, read as they are needed, each case ``repeats`` times in a row."""
 
-    def __init__(self, file: CaseFile, suite: str, counter: Accumulator, repeats: int = 1) -> None:
+    def __init__(self, file: CaseFile, counter: Accumulator, repeats: int = 1) -> None:
         self._cases = enumerate(iter_cases(file.path))
-        self._suite, self._counter, self._repeats = suite, counter, repeats
+        self._suite, self._counter, self._repeats = file.suite, counter, repeats
         self._count = file.cases
         self._queue: deque[Task] = deque()
 
@@ -176,20 +181,18 @@ async def evaluate_file_async(  # noqa: PLR0913
 
     Raises:
         CaseError: a line of the file is no case; nothing was called.
-        TargetError: the target cannot work as configured.
-        UnknownScorerError: no scorer has that name.
+        TargetError, UnknownScorerError: the target or the scorer cannot work as given.
         StoreError: the folder holds another run, or cannot be written.
     """
     counter = Accumulator(metric, slices=slices)
     judge = make_scorer(scorer) if isinstance(scorer, str) else scorer
     file = read_through(cases_path, lambda case: counter.register(case, repeats))
     opened = open_target(target) if isinstance(target, str | TargetConfig) else target
-    suite = file.path.stem
-    manifest = _manifest(suite, file, judge, opened, repeats, metric)
+    manifest = _manifest(file, judge, opened, repeats, metric)
     try:
         with RunStore.open(out, manifest) as store:
             outcome = await run(
-                FileSource(file, suite, counter, repeats),
+                FileSource(file, counter, repeats),
                 opened,
                 lambda _: judge,
                 store,
@@ -199,20 +202,16 @@ async def evaluate_file_async(  # noqa: PLR0913
                 on_event=on_event,
             )
             result = counter.result()
-            seal = None
-            if not outcome.interrupted:
-                seal = await _seal(store, _results(result))
+            seal = None if outcome.interrupted else await _seal(store, _results(result))
             return _summary(result, outcome, seal, str(out))
     finally:
         if opened is not target:
             await opened.close()
 
 
-def _manifest(
-    suite: str, file: CaseFile, judge: Scorer, target: Target, repeats: int, metric: str
-) -> Manifest:
+def _manifest(file: CaseFile, judge: Scorer, target: Target, repeats: int, metric: str) -> Manifest:
     return Manifest(
-        suites={suite: file.digest},
+        suites={file.suite: file.digest},
         scorers={judge.name: judge.version},
         target=target.identity,
         repeats=repeats,
