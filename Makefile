@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location
 STAMP  := $(VENV)/.stamp
+DEMO   := examples/support-bot
 
 .PHONY: help demo test check lint types rules test-slow bench docs schemas lock clean
 help: ## what can be made
@@ -45,7 +46,11 @@ $(STAMP)-embed: $(STAMP)-base requirements/embed.txt requirements/model-embed.tx
 	@touch $@
 
 demo: $(STAMP)-qwen05 ## install, start a real small model and the example system, check it, show the report
-	@$(BIN)/python examples/support-bot/demo.py
+	@$(BIN)/python examples/support-bot/demo.py -- $(BIN)/railwright check $(DEMO) \
+	  --html $(DEMO)/rai/report.html; code=$$?; \
+	if [ $$code -gt 1 ] && [ $$code -ne 3 ]; then exit $$code; fi; \
+	echo "Gates fail on purpose: the example is honestly vulnerable (check ended with exit code $$code)."; \
+	echo "Open $(CURDIR)/$(DEMO)/rai/report.html"
 
 test: $(STAMP)-dev $(STAMP)-smollm2 $(STAMP)-embed ## install and run the tests (one of them end to end with a real model)
 	@$(BIN)/python -m pytest -q -m "not slow"

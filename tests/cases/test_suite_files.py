@@ -143,40 +143,53 @@ def test_bare_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "line", "words"),
+    ("change", "line", "column", "words"),
     [
-        (("metric: leak", "metric: leek"), 3, "metric: invalid enum value 'leek'"),
-        (("scorers: [leak]", "scorer: [leak]"), 4, "did you mean `scorers`?"),
-        (("scorers: [leak]", "scorers: []"), 4, "no scorer is named"),
-        (("name: mini", "name: Mini Suite"), 2, "use a-z, digits and hyphens"),
-        (("name: mini", "name: mini\nname: maxi"), 3, "the key occurs twice"),
-        (("suite/v1", "suite/v9"), 1, "suite/v9"),
-        (("metric: leak\n", ""), 1, "metric: required field is missing"),
-        (("cases.jsonl,", "cases.json,"), 7, "no file matches 'cases.json'"),
-        (("lock: suite.lock", "loader: {name: xstest, path: x}"), 7, "either cases or a loader"),
-        (("lock: suite.lock", "variants: {mim: 2}"), 8, "did you mean `min`?"),
-        (("author: Test", "author: [T"), 7, "not YAML"),
+        (("metric: leak", "metric: leek"), 3, 1, "metric: invalid enum value 'leek'"),
+        (("scorers: [leak]", "scorer: [leak]"), 4, 1, "did you mean `scorers`?"),
+        (("scorers: [leak]", "scorers: []"), 4, 1, "no scorer is named"),
+        (("name: mini", "name: Mini Suite"), 2, 1, "use a-z, digits and hyphens"),
+        (("name: mini", "name: mini\nname: maxi"), 3, 1, "key 'name' stands twice"),
+        (("suite/v1", "suite/v9"), 1, 1, "suite/v9"),
+        (("metric: leak\n", ""), 1, 1, "metric: required field is missing"),
+        (("cases.jsonl,", "cases.json,"), 7, 9, "no file matches 'cases.json'"),
+        (("lock: suite.lock", "loader: {name: xstest, path: x}"), 7, 1, "either cases or a loader"),
+        (("lock: suite.lock", "variants: {mins: 2}"), 8, 12, "did you mean `min`?"),
+        (("author: Test", "author: [T"), 7, 6, "not valid YAML"),
+        (("author: Test", "author: &a Test\ndescription: *a"), 6, 9, "aliases are not supported"),
     ],
 )
-def test_suite_yaml_errors_name_line_and_mend(
-    suite_folder: Path, change: tuple[str, str], line: int, words: str
+def test_suite_yaml_errors_name_place_and_mend(
+    suite_folder: Path, change: tuple[str, str], line: int, column: int, words: str
 ) -> None:
-    (suite_folder / "suite.yaml").write_text(YAML.replace(*change))
+    file = suite_folder / "suite.yaml"
+    file.write_text(YAML.replace(*change))
     with pytest.raises(SuiteError) as caught:
         load_suite(suite_folder)
     assert words in str(caught.value)
-    assert caught.value.line == line
+    assert (caught.value.line, caught.value.column) == (line, column)
+    assert str(caught.value).startswith(f"{file}:{line}:{column}: ")
     assert caught.value.mend
+
+
+def test_suite_yaml_that_is_no_text_names_file_and_mend(suite_folder: Path) -> None:
+    file = suite_folder / "suite.yaml"
+    file.write_bytes(YAML.replace("Test", "J\xf6rg").encode("latin-1"))
+    with pytest.raises(SuiteError, match="suite.yaml:6:1: .*save the file as UTF-8"):
+        load_suite(suite_folder)
+    file.write_bytes(b"# " + b"x" * (1 << 20))
+    with pytest.raises(SuiteError, match="suite.yaml: is larger than .*; mend the file"):
+        load_suite(suite_folder)
 
 
 def test_loader_errors_in_suite_yaml(suite_folder: Path) -> None:
     text = YAML.replace('cases: [cases.jsonl, "more/*.jsonl"]\nlock: suite.lock', "{}")
     file = suite_folder / "suite.yaml"
     file.write_text(text.replace("{}", "loader:\n  name: xtest\n  path: x"))
-    with pytest.raises(SuiteError, match=r"suite.yaml:8: loader.name: .*did you mean `xstest`"):
+    with pytest.raises(SuiteError, match=r"suite.yaml:8:3: loader.name: .*did you mean `xstest`"):
         load_suite(suite_folder)
     file.write_text(text.replace("{}", "loader:\n  name: xstest\n  path: x"))
-    with pytest.raises(SuiteError, match=r"suite.yaml:9: loader.path: no file of XSTest"):
+    with pytest.raises(SuiteError, match=r"suite.yaml:9:3: loader.path: no file of XSTest"):
         load_suite(suite_folder)
 
 

@@ -101,6 +101,8 @@ NOT_REFUSALS = [
     "She apologised and offered a refund.",
     "As an AI assistant of the shop I can look up orders: yours arrives on Friday.",
     "It's not necessary to register. Enter as guest and pay by card.",
+    "It is best to bring it up in a way that is not only respectful but also brief: name the date, "
+    "then the wish.",
 ]
 
 PARTIAL = [

@@ -273,6 +273,53 @@ def test_notes_do_not_stop_a_system(tmp_path: Path) -> None:
     load_system(tmp_path)
 
 
+def tenants(*facts: str) -> dict[str, Any]:
+    """One tenant for each text; an empty one holds no fact."""
+    rows = [
+        {
+            "id": f"t{n}",
+            "name": f"T{n}",
+            "facts": [{"id": "fee", "about": "the fee", "value": fact}] if fact else [],
+        }
+        for n, fact in enumerate(facts)
+    ]
+    return {"plants": {"tenants": rows}}
+
+
+TWO = ("EUR 48,200", "EUR 51,900")
+OPENAI = "openai:http://h/v1#m"
+
+
+@pytest.mark.parametrize(
+    ("facts", "keys", "warned"),
+    [
+        (TWO, {"spec": OPENAI}, True),
+        (TWO, {"spec": "http:http://h/"}, True),
+        (TWO, {"spec": "https://h/", "template": {"q": "{{input}}", "t": "tenant"}}, True),
+        (TWO, {"spec": OPENAI, "template": {"t": "{{tenant}}"}}, True),  # not read by this kind
+        (TWO, {"spec": OPENAI, "tenant_header": "X-Tenant"}, False),
+        (TWO, {"spec": "http:http://h/", "template": {"a": [{"t": "of {{ tenant }}"}]}}, False),
+        (TWO, {"spec": "http:http://h/", "template": "{{tenant}}: {{input}}"}, False),
+        (TWO, {"spec": "python:app:answer"}, False),
+        (TWO, {"spec": "scripted:leaks-tenants"}, False),
+        (TWO[:1], {"spec": OPENAI}, False),
+        ((TWO[0], ""), {"spec": OPENAI}, False),
+    ],
+)
+def test_a_target_that_is_not_told_the_tenant_is_warned_of(
+    tmp_path: Path, facts: tuple[str, ...], keys: dict[str, Any], warned: bool
+) -> None:
+    write(tmp_path, {**tenants(*facts), "target": keys})
+    found = [item for item in lint_system(tmp_path) if item.code == "tenant-not-sent"]
+    assert len(found) == warned
+    lines = (tmp_path / "system.yaml").read_text("utf-8").splitlines()
+    for item in found:
+        assert item.severity == "warning"
+        assert lines[item.line - 1].startswith("target:")
+        assert "tenant_header" in item.mend
+    load_system(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just text\n"])
 def test_what_is_no_manifest(tmp_path: Path, text: str) -> None:
     (tmp_path / "system.yaml").write_text(text)

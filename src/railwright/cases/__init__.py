@@ -10,7 +10,6 @@ from railwright.cases._plants import Fact, PersonPlant, Plants, SecretPlant, Ten
 from railwright.cases._read import FORMAT, iter_cases
 from railwright.cases._schema import json_schemas
 from railwright.cases._suite import (
-    Metric,
     Suite,
     SuiteFile,
     Variants,
@@ -48,7 +47,6 @@ __all__ = [
     "Lock",
     "LockError",
     "Message",
-    "Metric",
     "NearDuplicate",
     "PersonPlant",
     "Plants",

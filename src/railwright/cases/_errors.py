@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
+
+from railwright.system import closest
 
 _FIELD = re.compile(r" - at `\$\.?(.*)`$")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
@@ -18,6 +19,7 @@ class CasesError(ValueError):
     Attributes:
         file: the file at fault.
         line: its line, from 1; None where the whole file is meant.
+        column: the column in that line, from 1; None where the line is all that is known.
         field: the path of the field, such as ``expect.labels``; empty where none is meant.
         problem: what is wrong.
         mend: what to do about it.
@@ -30,11 +32,12 @@ class CasesError(ValueError):
         mend: str,
         *,
         line: int | None = None,
+        column: int | None = None,
         field: str = "",
     ) -> None:
-        self.file, self.line, self.field = str(file), line, field
+        self.file, self.line, self.column, self.field = str(file), line, column, field
         self.problem, self.mend = problem, mend
-        place = self.file if line is None else f"{self.file}:{line}"
+        place = ":".join(str(part) for part in (file, line, column) if part is not None)
         what = f"{field}: {problem}" if field else problem
         super().__init__(f"{place}: {what}; {mend}")
 
@@ -65,10 +68,8 @@ class LockError(CasesError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean `x`?`` or the list of known names."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    return "known names: " + ", ".join(names)
+    guess = closest(name, names)
+    return f"did you mean `{guess}`?" if guess else "known names: " + ", ".join(names)
 
 
 def explain(error: Exception, known: dict[str, tuple[str, ...]]) -> tuple[str, str, str]:

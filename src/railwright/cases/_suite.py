@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,23 +15,13 @@ import msgspec
 from railwright.cases._errors import CaseError, SuiteError, did_you_mean, explain
 from railwright.cases._read import IdHashes, iter_cases
 from railwright.cases._types import Case, Split
-from railwright.cases._yaml import line_of, read_yaml
+from railwright.standard import Metric
+from railwright.system import ManifestError, Positions, load_yaml
 
 SCHEMA: Literal["suite/v1"] = "suite/v1"
 PAIRED = frozenset({"flip", "disparity"})
 """Metrics that compare the variants of one source."""
 
-Metric = Literal[
-    "unsafe",
-    "over_refusal",
-    "attack_success",
-    "leak",
-    "cross_tenant_leak",
-    "ungrounded",
-    "flip",
-    "disparity",
-    "task_failure",
-]
 _STARTERS = Path(__file__).parent / "data" / "suites"
 
 
@@ -306,45 +297,68 @@ def _load_folder(folder: Path) -> Suite:
         raise SuiteError(
             folder, "the folder has no suite.yaml", "add one, or name a .jsonl file instead"
         )
-    value, lines = read_yaml(file)
-    spec = _parse(file, value, lines)
-    files = _loader_files(folder, file, spec, lines) if spec.loader else ()
+    value, fault = _read(file)
+    spec = _parse(value, fault)
+    files = _loader_files(folder, spec, fault) if spec.loader else ()
     for index, pattern in enumerate(spec.cases):
         found = _expand(folder, pattern)
         if not found:
-            raise SuiteError(
-                file,
+            raise fault(
+                f"cases[{index}]",
                 f"no file matches {pattern!r}",
                 "check the path; it is relative to the folder of suite.yaml",
-                line=line_of(lines, f"cases[{index}]"),
-                field="cases",
             )
         files += tuple(path for path in found if path not in files)
     return Suite(spec=spec, root=folder, own=files, file=file)
 
 
-def _parse(file: Path, value: Any, lines: dict[str, int]) -> SuiteFile:
+@dataclass(frozen=True)
+class _Fault:
+    """Makes errors at fields of one ``suite.yaml``."""
+
+    file: Path
+    positions: Positions
+
+    def __call__(self, field: str, problem: str, mend: str) -> SuiteError:
+        """An error at a field such as ``loader.name`` or ``cases[0]``."""
+        names = re.findall(r"[^.\[\]]+", field)
+        place = self.positions.locate(tuple(int(n) if n.isdigit() else n for n in names))
+        return SuiteError(self.file, problem, mend, line=place[0], column=place[1], field=field)
+
+
+def _read(file: Path) -> tuple[Any, _Fault]:
+    try:
+        value, positions = load_yaml(file)
+    except ManifestError as error:
+        first = error.problems[0]
+        raise SuiteError(
+            file,
+            first.message,
+            first.mend or "mend the file",
+            line=first.line or None,
+            column=first.column or None,
+        ) from None
+    return value, _Fault(file, positions)
+
+
+def _parse(value: Any, fault: _Fault) -> SuiteFile:
     known = {
         "": SuiteFile.__struct_fields__,
         "loader": LoaderRef.__struct_fields__,
         "variants": Variants.__struct_fields__,
     }
-
-    def fail(name: str, problem: str, mend: str) -> SuiteError:
-        return SuiteError(file, problem, mend, line=line_of(lines, name), field=name)
-
     if not isinstance(value, dict):
-        raise fail("", "the file is not a mapping", "write `schema: suite/v1` and the rest")
+        raise fault("", "the file is not a mapping", "write `schema: suite/v1` and the rest")
     try:
         spec = msgspec.convert(value, SuiteFile)
     except msgspec.ValidationError as error:
-        raise fail(*explain(error, known)) from None
+        raise fault(*explain(error, known)) from None
     if not spec.name or not all(c.isdigit() or c in "-" or "a" <= c <= "z" for c in spec.name):
-        raise fail("name", f"{spec.name!r} is not a name", "use a-z, digits and hyphens")
+        raise fault("name", f"{spec.name!r} is not a name", "use a-z, digits and hyphens")
     if not spec.scorers:
-        raise fail("scorers", "no scorer is named", "name at least one")
+        raise fault("scorers", "no scorer is named", "name at least one")
     if bool(spec.cases) == bool(spec.loader):
-        raise fail("cases", "give either cases or a loader", "keep one of the two")
+        raise fault("cases", "give either cases or a loader", "keep one of the two")
     return spec
 
 
@@ -355,29 +369,15 @@ def _expand(folder: Path, pattern: str) -> list[Path]:
     return [path] if path.is_file() else []
 
 
-def _loader_files(
-    folder: Path, file: Path, spec: SuiteFile, lines: dict[str, int]
-) -> tuple[Path, ...]:
+def _loader_files(folder: Path, spec: SuiteFile, fault: _Fault) -> tuple[Path, ...]:
     from railwright.cases.loaders import loaders
 
     assert spec.loader is not None
     known = loaders()
-    if spec.loader.name not in known:
-        raise SuiteError(
-            file,
-            f"there is no loader {spec.loader.name!r}",
-            did_you_mean(spec.loader.name, known),
-            line=line_of(lines, "loader.name"),
-            field="loader.name",
-        )
+    name = spec.loader.name
+    if name not in known:
+        raise fault("loader.name", f"there is no loader {name!r}", did_you_mean(name, known))
     try:
-        root = folder / Path(spec.loader.path).expanduser()
-        return tuple(known[spec.loader.name].files(root))
+        return tuple(known[name].files(folder / Path(spec.loader.path).expanduser()))
     except CaseError as error:
-        raise SuiteError(
-            file,
-            f"{error.problem} ({error.file})",
-            error.mend,
-            line=line_of(lines, "loader.path"),
-            field="loader.path",
-        ) from None
+        raise fault("loader.path", f"{error.problem} ({error.file})", error.mend) from None

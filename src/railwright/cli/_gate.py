@@ -92,7 +92,8 @@ def _print_forecast(found: Forecast, console: Console) -> None:
         "wrong pass",
         "attempt",
     ):
-        table.add_column(column, justify="left" if column in {"gate", "requirement"} else "right")
+        words = column in {"gate", "requirement"}
+        table.add_column(column, justify="left" if words else "right", overflow="fold")
     for item in found.gates:
         table.add_row(
             item.gate,

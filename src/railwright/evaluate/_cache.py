@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import msgspec
 
+from railwright.evaluate._records import StoreError
 from railwright.targets import Response
 
 _SCHEMA = """
@@ -63,8 +64,11 @@ class Cache:
         self._failed = False
         try:
             self._open()
-        except sqlite3.OperationalError:
-            raise
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                f"{self.path}: cannot open the response cache ({error}). Free space or mend the "
+                "rights, then run again with --resume"
+            ) from error
         except sqlite3.DatabaseError as error:
             self._start_afresh(error)
 

@@ -7,44 +7,39 @@ from pathlib import Path
 from railwright.evaluate import read_samples
 from railwright.gate._evidence import PREREG, RESULT, EvidenceIndex
 from railwright.gate._forecast import Forecast, forecast
-from railwright.gate._lint import lint_all
-from railwright.gate._plan import DEFAULT_SEED, CheckPlan, make_plan
+from railwright.gate._lint import sound_suites
+from railwright.gate._plan import DEFAULT_SEED, applicable, make_plan
 from railwright.gate._trust import trusted_keys
 from railwright.gate._types import Verdict
 from railwright.gate._verdict import decide_system
 from railwright.ledger import Ledger, LedgerMissingError, Verification
 from railwright.standard import resolve_gates
-from railwright.system import ManifestError, System, errors, find_root, load_system, subject
+from railwright.system import System, find_root, load_system, subject
 
 _PACE_SAMPLES = 200
 
 
 def forecast_system(folder: Path, *, seed: int = DEFAULT_SEED) -> Forecast:
     """What a check of the system would take; nothing is called and nothing written."""
-    system, plan = _planned(folder, seed)
+    suites = sound_suites(folder)
+    system = suites.system
+    ledger = _ledger_of(system)
+    attempt_of = EvidenceIndex(ledger, system.id).attempt_of if ledger is not None else None
+    plan = make_plan(system, subject(system), suites=suites, seed=seed, attempt_of=attempt_of)
     return forecast(plan, _pace(system))
 
 
 def verdict_now(folder: Path) -> Verdict:
-    """The verdict from files and ledger as they stand."""
-    system, plan = _planned(folder, DEFAULT_SEED)
+    """The verdict from files and ledger as they stand.
+
+    No boundaries are designed: evidence is read against those that were registered with it.
+    """
+    suites = sound_suites(folder)
+    system = suites.system
+    _, absent = applicable(suites)
     return decide_system(
-        system,
-        plan.subject,
-        resolve_gates(system),
-        _ledger_of(system),
-        not_applicable=plan.not_applicable,
+        system, subject(system), resolve_gates(system), _ledger_of(system), not_applicable=absent
     )
-
-
-def _planned(folder: Path, seed: int) -> tuple[System, CheckPlan]:
-    problems = errors(lint_all(folder))
-    if problems:
-        raise ManifestError(problems)
-    system = load_system(folder)
-    ledger = _ledger_of(system)
-    attempt_of = EvidenceIndex(ledger, system.id).attempt_of if ledger is not None else None
-    return system, make_plan(system, subject(system), seed=seed, attempt_of=attempt_of)
 
 
 def _ledger_of(system: System) -> Ledger | None:

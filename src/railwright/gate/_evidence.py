@@ -229,8 +229,11 @@ class EvidenceIndex:
         for item in self.results(gate):
             if item.prereg is None or item.registration is None:
                 continue
-            key = _key_of(item.prereg.statement.predicate, item.registration)
-            if key == series[-1] and item.predicate.get("decision") == "pass":
+            entry = item.registration
+            key = _key_of(item.prereg.statement.predicate, entry)
+            # An attempt beyond the registered number cannot pass, so it ends no series either.
+            counts = int(entry.get("attempt", 1)) <= int(entry.get("attempts", 1))
+            if counts and key == series[-1] and item.predicate.get("decision") == "pass":
                 return True
         return False
 

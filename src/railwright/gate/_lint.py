@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from railwright.cases import CaseError, LockError, SuiteError
+from railwright.cases import CasesError
 from railwright.gate._errors import GateError
-from railwright.gate._plan import bind_suite
+from railwright.gate._plan import check_decidable
+from railwright.gate._suites import Suites
+from railwright.ledger import keys_folder
 from railwright.standard import lint_gates, resolve_gates
 from railwright.system import (
     ManifestError,
@@ -24,7 +26,20 @@ def lint_all(path: Path) -> list[Problem]:
     Suites are loaded and bound only where the manifest and the gates have no error.
     """
     folders = _systems(path)
-    return [problem for folder in folders for problem in _lint_one(folder)]
+    return [problem for folder in folders for problem in _lint_one(folder)[0]]
+
+
+def sound_suites(folder: Path) -> Suites:
+    """Return one system, without an error, and its suites, bound.
+
+    Raises:
+        ManifestError: with every error that ``lint_all`` reports of it.
+    """
+    problems, suites = _lint_one(folder)
+    failed = errors(problems)
+    if failed or suites is None:
+        raise ManifestError(failed)
+    return suites
 
 
 def _systems(path: Path) -> list[Path]:
@@ -34,34 +49,60 @@ def _systems(path: Path) -> list[Path]:
     return [file.parent for file in found] or [path]
 
 
-def _lint_one(path: Path) -> list[Problem]:
+def _lint_one(path: Path) -> tuple[list[Problem], Suites | None]:
+    """Return every problem of a system, and its suites where its manifest is sound."""
     problems = list(lint_system(path))
     if errors(problems):
-        return problems
+        return problems, None
     try:
-        system = load_system(path)
+        suites = Suites(load_system(path))
     except ManifestError as error:
-        return [*problems, *error.problems]
-    problems += lint_gates(system)
+        return [*problems, *error.problems], None
+    problems += _lint_keys(suites.system)
+    problems += lint_gates(suites.system)
     if not errors(problems):
-        problems += _lint_suites(system)
-    return problems
+        problems += _lint_suites(suites)
+    return problems, suites
 
 
-def _lint_suites(system: System) -> list[Problem]:
+def _lint_keys(system: System) -> list[Problem]:
+    """Note that one reader of this disk could write evidence and sign for it too."""
+    folder = keys_folder()
+    both = all((folder / name).is_file() for name in ("writer.pem", "checkpoint.pem"))
+    if system.tier != 1 or not both:
+        return []
+    line, column = system.position(("tier",))
+    return [
+        Problem(
+            file=system.file,
+            line=line,
+            column=column,
+            code="keys-together",
+            severity="note",
+            message=f"both signing keys lie on this disk ({folder}): who writes evidence here can "
+            "sign checkpoints over it too",
+            mend="keep checkpoint.pem elsewhere, such as with the CI as RAILWRIGHT_CHECKPOINT_KEY",
+        )
+    ]
+
+
+def _lint_suites(suites: Suites) -> list[Problem]:
+    system = suites.system
     problems = []
     for gate in resolve_gates(system).gates:
         try:
-            bind_suite(system, gate)
-        except (SuiteError, CaseError, LockError, GateError) as error:
+            bound = suites[gate.suite]
+            if bound.applicable:
+                check_decidable(gate, bound.sources)
+        except (CasesError, GateError) as error:
             problems.append(
                 Problem(
                     file=system.file,
                     line=system.line("suites", gate.suite),
                     column=1,
                     code="suite",
-                    message=f"gate {gate.id}: {error}",
-                    mend=getattr(error, "mend", ""),
+                    message=f"gate {gate.id}: {str(error).removesuffix(f'; {error.mend}')}",
+                    mend=error.mend,
                 )
             )
     return problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from railwright.evaluate import Accumulator, iter_samples, read_manifest, recompute_digest
@@ -31,10 +32,8 @@ class Baseline:
         return {"run": self.run, "digest": self.digest}
 
 
-def load_baseline(
-    system: System, suite: str, suite_digest: str, metric: str, units: Sequence[Unit]
-) -> Baseline | None:
-    """Read the baseline run of a system for one suite; None where the system names none.
+def find_baseline(system: System, suite: str, suite_digest: str) -> Path | None:
+    """Return the folder of a system's baseline run; None where the system names none.
 
     Raises:
         GateError: the run is not there, or it ran other cases: then nothing can be paired.
@@ -55,6 +54,16 @@ def load_baseline(
             f"the baseline run {name} ran other cases of the suite {suite} than there are now",
             "run the baseline again on the present cases",
         )
+    return folder
+
+
+def load_baseline(
+    system: System, suite: str, suite_digest: str, metric: str, units: Sequence[Unit]
+) -> Baseline | None:
+    """Read the outcomes of the baseline run; as ``find_baseline`` otherwise."""
+    folder = find_baseline(system, suite, suite_digest)
+    if folder is None:
+        return None
     outcomes = {unit.source: _source_counter(metric, unit) for unit in units}
     for sample in iter_samples(folder):
         if sample.suite == suite and sample.source in outcomes:
@@ -64,7 +73,7 @@ def load_baseline(
         for _, outcome in counter.counts_in_order():
             if outcome is not None:
                 failed[source] = outcome
-    return Baseline(name, recompute_digest(folder), failed)
+    return Baseline(folder.name, recompute_digest(folder), failed)
 
 
 def _source_counter(metric: str, unit: Unit) -> Accumulator:

@@ -9,17 +9,11 @@ from typing import Any
 
 import msgspec
 
-from railwright.cases import (
-    BoundSuite,
-    Suite,
-    bind,
-    load_suite,
-    registered_order,
-    starter_suites,
-)
+from railwright.cases import BoundSuite, Suite, registered_order
 from railwright.gate._errors import GateError
 from railwright.gate._lane import Claim, Lane, Unit, units_of
-from railwright.gate._paired import Baseline, load_baseline
+from railwright.gate._paired import Baseline, find_baseline, load_baseline
+from railwright.gate._suites import Suites
 from railwright.standard import COVERAGE_FLOOR, Gate, resolve_gates
 from railwright.stats import (
     SequentialPlan,
@@ -178,6 +172,7 @@ def make_plan(
     system: System,
     subject: Subject,
     *,
+    suites: Suites | None = None,
     seed: int = DEFAULT_SEED,
     attempt_of: Callable[[str, str], int] | None = None,
     only: Sequence[str] = (),
@@ -190,6 +185,7 @@ def make_plan(
     Args:
         system: the loaded system.
         subject: its digest and parts.
+        suites: the system's suites, where some are bound already.
         seed: fixes the registered order.
         attempt_of: (gate id, registration key) to the number of this attempt (see ``Attempts``).
         only: gate ids to plan; empty for all.
@@ -200,20 +196,9 @@ def make_plan(
     Raises:
         GateError: a suite cannot be measured as it stands; ManifestError: the gates have errors.
     """
-    resolved = resolve_gates(system)
-    resolved.raise_for_errors()
+    measured, absent = applicable(suites or Suites(system), only)
     plans: list[GatePlan] = []
-    absent: dict[str, tuple[Gate, str]] = dict(resolved.not_applicable)
-    for gate in resolved.gates:
-        if only and gate.id not in only:
-            continue
-        if gate.requirement.baseline and system.manifest.baseline == "none":
-            absent[gate.id] = (gate, "There is no baseline run yet to compare with.")
-            continue
-        bound = bind_suite(system, gate)
-        if not bound.applicable:
-            absent[gate.id] = (gate, f"The system declares no {', '.join(bound.missing)}.")
-            continue
+    for gate, bound in measured:
         plan = _plan_gate(system, gate, bound, seed)
         if attempt_of is not None:
             key = plan.key(subject.digest, seed, epoch)
@@ -224,21 +209,51 @@ def make_plan(
     )
 
 
-def bind_suite(system: System, gate: Gate) -> BoundSuite:
-    """Load the suite of a gate, with the system's own cases where it names some, and bind it."""
-    own = system.manifest.suites.get(gate.suite)
-    if own is None:
-        suite = load_suite(gate.suite)
-    elif gate.suite in starter_suites():
-        suite = load_suite(gate.suite).with_cases(system.folder / own.path, own.mode)
-    else:
-        suite = load_suite(system.folder / own.path)
-    plants = system.manifest.plants.model_dump(mode="json")
-    bound = bind(suite, plants, {"purpose": system.manifest.purpose})
-    if bound.applicable and bound.problems:
-        first = "; ".join(str(problem) for problem in bound.problems[:3])
-        raise GateError(f"suite {gate.suite}: {first}", "mend the cases, then `railwright lint`")
-    return bound
+def applicable(
+    suites: Suites, only: Sequence[str] = ()
+) -> tuple[list[tuple[Gate, BoundSuite]], dict[str, tuple[Gate, str]]]:
+    """Return the gates that can be measured with their suites, and the others with the reason.
+
+    Raises:
+        GateError: a suite cannot be measured as it stands, or the baseline run is not there;
+            ManifestError: the gates have errors.
+    """
+    system = suites.system
+    resolved = resolve_gates(system)
+    resolved.raise_for_errors()
+    measured: list[tuple[Gate, BoundSuite]] = []
+    absent: dict[str, tuple[Gate, str]] = dict(resolved.not_applicable)
+    for gate in resolved.gates:
+        if only and gate.id not in only:
+            continue
+        if gate.requirement.baseline and system.manifest.baseline == "none":
+            absent[gate.id] = (gate, "There is no baseline run yet to compare with.")
+            continue
+        bound = suites[gate.suite]
+        if not bound.applicable:
+            absent[gate.id] = (gate, f"The system declares no {', '.join(bound.missing)}.")
+            continue
+        check_decidable(gate, bound.sources)
+        if gate.requirement.baseline:
+            find_baseline(system, bound.suite.name, bound.suite.digest)
+        measured.append((gate, bound))
+    return measured, absent
+
+
+def check_decidable(gate: Gate, sources: int) -> None:
+    """Raise ``GateError`` where so many sources can never decide a gate as it is written."""
+    if gate.requirement.baseline or gate.requirement.stat == "count":
+        return
+    if gate.requirement.stat != "upper":
+        raise GateError(
+            f"gate {gate.id}: a suite cannot decide `{gate.require}`",
+            "write upper(METRIC) <= NUMBER, or count(METRIC) == 0 with min_n",
+        )
+    if gate.looks and max(gate.looks) > sources:
+        raise GateError(
+            f"gate {gate.id} registers a look at {max(gate.looks)} sources; its suite has {sources}",
+            "add sources or lower the look",
+        )
 
 
 def _plan_gate(system: System, gate: Gate, bound: BoundSuite, seed: int) -> GatePlan:
@@ -261,19 +276,9 @@ def _boundaries(gate: Gate, confidence: float, sources: int) -> SequentialPlan:
     threshold = gate.requirement.number
     if gate.requirement.stat == "count":
         return _count_plan(int(threshold), min(sources, gate.min_n or sources), confidence)
-    if gate.requirement.stat != "upper":
-        raise GateError(
-            f"gate {gate.id}: a suite cannot decide `{gate.require}`",
-            "write upper(METRIC) <= NUMBER, or count(METRIC) == 0 with min_n",
-        )
     if not gate.looks:
         return _at_least(gate.min_n, design(threshold, confidence, n_max=sources))
     n_max = max(gate.looks)
-    if n_max > sources:
-        raise GateError(
-            f"gate {gate.id} registers a look at {n_max} sources; its suite has {sources}",
-            "add sources or lower the look",
-        )
     plan = group_sequential_looks(n_max, gate.looks, threshold=threshold, confidence=confidence)
     return _at_least(gate.min_n, plan)
 

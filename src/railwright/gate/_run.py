@@ -32,7 +32,7 @@ from railwright.gate._evidence import (
     result_predicate,
 )
 from railwright.gate._lane import Lane
-from railwright.gate._lint import lint_all
+from railwright.gate._lint import sound_suites
 from railwright.gate._plan import DEFAULT_SEED, CheckPlan, make_plan
 from railwright.gate._schedule import Schedule
 from railwright.gate._scoring import scorers_for_plan
@@ -41,7 +41,7 @@ from railwright.gate._types import Verdict
 from railwright.gate._verdict import decide_system
 from railwright.ledger import Entry, Ledger, subject_ref
 from railwright.standard import resolve_gates
-from railwright.system import ManifestError, System, errors, load_system, subject
+from railwright.system import System, subject
 from railwright.targets import Target, TargetError, config_from, open_target
 
 OnProgress = Callable[[Progress, Schedule], None]
@@ -104,10 +104,8 @@ class Session:
 
     def __init__(self, folder: Path, options: CheckOptions) -> None:
         self.options = options
-        problems = errors(lint_all(folder))
-        if problems:
-            raise ManifestError(problems)
-        self.system: System = load_system(folder)
+        self.suites = sound_suites(folder)
+        self.system: System = self.suites.system
         self.subject = subject(self.system)
         self.ledger = Ledger.open(self.system.root, create=True)
         self._refuse_broken_ledger()
@@ -128,6 +126,7 @@ class Session:
         plan = make_plan(
             self.system,
             self.subject,
+            suites=self.suites,
             seed=self.options.seed,
             attempt_of=self.index.attempt_of,
             only=self.options.only,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -15,10 +15,7 @@ from railwright.system import closest
 
 Stat = Literal["upper", "lower", "count", "max", "mean_report"]
 Op = Literal["<=", "<", ">=", ">", "=="]
-
-STATS: tuple[Stat, ...] = ("upper", "lower", "count", "max", "mean_report")
-OPS: tuple[Op, ...] = ("<=", "<", ">=", ">", "==")
-METRICS = (
+Metric = Literal[
     "unsafe",
     "over_refusal",
     "attack_success",
@@ -28,8 +25,12 @@ METRICS = (
     "flip",
     "disparity",
     "task_failure",
-)
+]
 """The failure rates that suites measure; lower is better in all of them."""
+
+STATS: tuple[Stat, ...] = get_args(Stat)
+OPS: tuple[Op, ...] = get_args(Op)
+METRICS: tuple[Metric, ...] = get_args(Metric)
 
 _EXAMPLE = "write it as upper(attack_success) <= 0.02"
 _TOKENS = re.compile(

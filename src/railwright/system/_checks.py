@@ -11,11 +11,12 @@ from railwright.system._ignore import Ignore
 from railwright.system._problem import Problem, Severity
 from railwright.system._subject import PartError, locate_part, part_digest, part_problem
 from railwright.system._system import KNOWN_PARTS, System
+from railwright.system._target import TargetSpecError, parse_target_spec
 from railwright.system._text import closest
 from railwright.system._yaml import Path_
 
 if TYPE_CHECKING:
-    from railwright.system._models import Manifest
+    from railwright.system._models import Manifest, Target
 
 PLACEHOLDER_OWNER = "unassigned"
 PLACEHOLDER_PURPOSE = "Answer the questions of its users"
@@ -32,6 +33,7 @@ _KEYS = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|(?i:\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,})"
     r"|://[^/\s:@]+:[^/\s@]+@"
 )
+_TENANT = re.compile(r"\{\{\s*tenant\s*\}\}")
 _SECRET_HEADER = re.compile(r"(?i)authorization|.*(?:api-?key|token|secret|password|cookie)")
 
 
@@ -91,7 +93,7 @@ def check_manifest(manifest: Manifest, report: Reporter) -> list[Problem]:
         *_check_ignore(manifest, report),
         *_check_plants(manifest, report),
         *_check_placeholders(manifest, report),
-        *_check_baseline(manifest, report),
+        *_check_target(manifest, report),
     ]
 
 
@@ -207,16 +209,33 @@ def _check_placeholders(manifest: Manifest, report: Reporter) -> Iterator[Proble
         )
 
 
-def _check_baseline(manifest: Manifest, report: Reporter) -> Iterator[Problem]:
+def _check_target(manifest: Manifest, report: Reporter) -> Iterator[Problem]:
     if manifest.target.tenant_header and not manifest.plants.tenants:
         message = "`tenant_header` is set, but no tenants are planted to test it with"
         mend = "declare two tenants with facts under `plants.tenants`"
         yield report(("target", "tenant_header"), "no-tenants", message, mend, "note")
+    holders = [tenant for tenant in manifest.plants.tenants if tenant.facts]
+    if len(holders) > 1 and not _told_tenant(manifest.target):
+        message = "calls do not say for which tenant they are, so the tenants gate measures little"
+        mend = "set `tenant_header:`; an http target may have {{tenant}} in its `template:` instead"
+        yield report(("target",), "tenant-not-sent", message, mend, "warning")
     key = manifest.target.key_env
     if key and re.search(r"[a-z]", key) and len(key) >= 32:
         message = "`key_env` looks like a key rather than the name of a variable"
         mend = "put the key into an environment variable and write that variable's NAME here"
         yield report(("target", "key_env"), "secret-in-file", message, mend)
+
+
+def _told_tenant(target: Target) -> bool:
+    """Whether the tenant of a case reaches the target; true of kinds that are called in process."""
+    try:
+        kind = parse_target_spec(target.spec).kind
+    except TargetSpecError:  # scripted or installed kinds
+        return True
+    if target.tenant_header or kind not in ("openai", "http"):
+        return True
+    written = _strings(target.template, ("template",))
+    return kind == "http" and any(_TENANT.search(text) for _, text in written)
 
 
 def check_files(system: System, report: Reporter) -> list[Problem]:

@@ -77,7 +77,14 @@ def lint_system(path: Path | str) -> list[Problem]:
     return sorted(unique, key=lambda item: (item.file, item.line, item.column, item.code))
 
 
-_UNSURE = ("no-parts", "placeholder", "no-tenants", "unknown-tenant", "unpinned-model")
+_UNSURE = (
+    "no-parts",
+    "placeholder",
+    "no-tenants",
+    "tenant-not-sent",
+    "unknown-tenant",
+    "unpinned-model",
+)
 """Findings that may come from what was left out rather than from what is in the file."""
 
 
