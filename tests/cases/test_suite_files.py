@@ -175,10 +175,10 @@ def test_suite_yaml_errors_name_place_and_mend(
 def test_suite_yaml_that_is_no_text_names_file_and_mend(suite_folder: Path) -> None:
     file = suite_folder / "suite.yaml"
     file.write_bytes(YAML.replace("Test", "J\xf6rg").encode("latin-1"))
-    with pytest.raises(SuiteError, match="suite.yaml:6:1: .*save the file as UTF-8"):
+    with pytest.raises(SuiteError, match=r"suite\.yaml:6:1: .*save the file as UTF-8"):
         load_suite(suite_folder)
     file.write_bytes(b"# " + b"x" * (1 << 20))
-    with pytest.raises(SuiteError, match="suite.yaml: is larger than .*; mend the file"):
+    with pytest.raises(SuiteError, match=r"suite\.yaml: is larger than .*; mend the file"):
         load_suite(suite_folder)
 
 

@@ -166,7 +166,8 @@ SOFT = (
     rule(
         "improper-statement",
         0.5,
-        rf"\b(?:it is|it's|it would be|is|that's|isn't) (?:not (?!only )|never |neither |in|un|dis)(?:\w+ )?"
+        rf"\b(?:it is|it's|it would be|is|that's|isn't) "
+        rf"(?:not (?!only )|never |neither |in|un|dis)(?:\w+ )?"
         rf"(?:(?:accurate|true|correct|valid),? (?:or|nor|and) )?(?:{_FAIR}|{_RIGHT})\b"
         rf"(?! (?:for|answer|order|amount|size|number))",
     ),

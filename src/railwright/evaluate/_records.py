@@ -108,8 +108,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a run is; sent about five times a second and once at the end.
 
     ``done`` counts stored samples, those of earlier parts included; ``rate`` is samples/s of late
-    and ``seconds_left`` follows from it (None while unknown). ``calls`` to ``cost`` are spent so
-    far in all parts; ``cached`` counts answers of this part that cost no call.
+    and ``seconds_left`` follows from it and from the budget (None while unknown). ``calls`` to
+    ``cost`` are spent so far in all parts; ``cached`` counts answers of this part that cost no
+    call.
     """
 
     done: int

@@ -88,6 +88,7 @@ class _Engine:
         self.source, self.target, self.store = source, target, store
         self.scorers_for, self.limits, self.cache = scorers_for, limits, cache
         self.keys = KeyMaker(subject, target.identity) if cache is not None else None
+        self.documents_lost = target.identity.get("parameters", {}).get("documents") == "none"
         self.stopping = asyncio.Event()
         self.changed = asyncio.Event()
         self.idle: set[asyncio.Task[None]] = set()
@@ -222,6 +223,14 @@ class _Engine:
             suite=task.suite,
         )
         digest = request_digest(request)
+        if case.documents and self.documents_lost:
+            self.caller.limiter.release(ticket, "error")
+            return unanswered_sample(
+                task,
+                status="not_reached",
+                error="the target takes no documents (target.documents: none)",
+                request_digest=digest,
+            )
         try:
             wire = self.target.wire(request)
         except TargetError as error:

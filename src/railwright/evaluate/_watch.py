@@ -60,11 +60,20 @@ class Watch:
         self._readings.append((now, self.stored))
         self._on_event(self._event(now, final=final))
 
+    def _seconds_left(self, samples: int | None, rate: float) -> float | None:
+        """Seconds until the work or the budget ends, whichever comes first; None while unknown."""
+        budget, spent = self._meter.budget, self._meter.spent
+        calls = None if budget.calls is None else budget.calls - spent.calls
+        ends = [max(0, n) / rate for n in (samples, calls) if n is not None and rate > 0]
+        if self._meter.seconds_left != float("inf"):
+            ends.append(self._meter.seconds_left)
+        return min(ends) if ends else None
+
     def _event(self, now: float, *, final: bool) -> Progress:
         then, stored = self._readings[0]
         rate = (self.stored - stored) / (now - then) if now > then else 0.0
         done, total = self._before + self.stored, self._total()
-        left = None if total is None or rate <= 0 else max(0, total - done) / rate
+        left = self._seconds_left(None if total is None else total - done, rate)
         in_flight, concurrency, waiting = self._gauge()
         spent = self._meter.spent
         return Progress(

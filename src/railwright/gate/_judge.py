@@ -166,7 +166,7 @@ def _decide(
     failing = [item for item in slices if item.require and item.outcome == "fail"]
     open_slices = [item for item in slices if item.require and item.outcome == "inconclusive"]
     if claim.decision == "fail":
-        return "fail", ("The lower bound lies over the limit.",)
+        return "fail", (_against_limit(claim, "fail"),)
     if failing:
         named = ", ".join(f"{item.by} {item.value}" for item in failing)
         return "fail", (f"The lower bound lies over the limit of the slice {named}.",)
@@ -179,7 +179,13 @@ def _decide(
     if open_slices:
         named = ", ".join(f"{item.by} {item.value}" for item in open_slices)
         return "inconclusive", (f"The gate passes as a whole, not yet in the slice {named}.",)
-    return "pass", ("The upper bound lies under the limit.",)
+    return "pass", (_against_limit(claim, "pass"),)
+
+
+def _against_limit(claim: Claim, outcome: Outcome) -> str:
+    bounds, limit = bounds_of(claim), claim.plan.threshold
+    end = f"At most {bounds.high:.2%}" if outcome == "pass" else f"At least {bounds.low:.2%}"
+    return f"{end} of sources fail ({bounds.confidence:.1%} bound); the limit is {limit:.1%}."
 
 
 def _compared(

@@ -168,7 +168,7 @@ class CheckPlan:
         raise GateError(f"no gate {gate_id!r} is planned for {self.system.id}", f"one of: {known}")
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913 (the plan's inputs, each named)
     system: System,
     subject: Subject,
     *,
@@ -249,9 +249,10 @@ def check_decidable(gate: Gate, sources: int) -> None:
             f"gate {gate.id}: a suite cannot decide `{gate.require}`",
             "write upper(METRIC) <= NUMBER, or count(METRIC) == 0 with min_n",
         )
-    if gate.looks and max(gate.looks) > sources:
+    last = max(gate.looks, default=0)
+    if last > sources:
         raise GateError(
-            f"gate {gate.id} registers a look at {max(gate.looks)} sources; its suite has {sources}",
+            f"gate {gate.id} registers a look at {last} sources; its suite has {sources}",
             "add sources or lower the look",
         )
 

@@ -39,11 +39,12 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
             _effort(gate),
         )
     console.print(table)
-    for gate in shown:
-        if gate.outcome in {"fail", "inconclusive"}:
-            console.print(f"  [bold]{gate.id}[/]: {' '.join(gate.reasons)}", highlight=False)
-            if gate.mend:
-                console.print(f"    [dim]{gate.mend}[/]", highlight=False, soft_wrap=True)
+    open_gates = [gate for gate in shown if gate.outcome in {"fail", "inconclusive"}]
+    for gate in open_gates:
+        console.print(f"  [bold]{gate.id}[/]: {' '.join(gate.reasons)}", highlight=False)
+    for mend in dict.fromkeys(gate.mend for gate in open_gates if gate.mend):
+        names = ", ".join(gate.id for gate in open_gates if gate.mend == mend)
+        console.print(f"  [dim]{names}: {mend}[/]", highlight=False)
     for gate in verdict.gates:
         if gate.outcome == "not_applicable":
             console.print(f"  [dim]{gate.id}: n/a, {' '.join(gate.reasons)}[/]", highlight=False)

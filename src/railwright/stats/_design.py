@@ -48,6 +48,16 @@ _LENGTHS = (0.85, 0.95, 1.0, 1.05, 1.1, 1.2, 1.35)
 _MOST_LOOKS = 1500
 
 
+class _Aim(NamedTuple):
+    """What a design is asked for, whatever the sources at hand."""
+
+    threshold: float
+    confidence: float
+    power: float
+    good: float
+    futility: bool
+
+
 class _Task(NamedTuple):
     """What a boundary has to keep: rates, looks and cumulative budgets by share of n_max."""
 
@@ -196,32 +206,43 @@ def _looks_up_to(n: int) -> tuple[int, ...]:
     return looks if looks and looks[-1] == n else (*looks, n)
 
 
+@lru_cache(maxsize=512)
 def _mean_calls(plan: SequentialPlan) -> float:
     rows = operating_characteristics(plan, rate_grid(plan.threshold))
     return math.fsum(row.expected_n for row in rows) / len(rows)
 
 
-def _candidates(
-    task: _Task, confidence: float, lengths: Iterable[int]
-) -> list[tuple[SequentialPlan, _Task]]:
-    found = []
-    for n in lengths:
-        for shape in _PASS_SHAPES:
-            variant = task._replace(
-                looks=_looks_up_to(n), pass_spending=_power_family(task.alpha, shape)
-            )
-            found.append((_build(variant, confidence), variant))
-    return found
+def _task(aim: _Aim, n: int, shape: float) -> _Task:
+    error = alpha_of(aim.confidence)
+    task = _Task(
+        threshold=aim.threshold,
+        alpha=error,
+        good=aim.good,
+        bad=bad_rate(aim.threshold),
+        looks=_looks_up_to(n),
+        pass_spending=_power_family(error, shape),
+        fail_spending=_power_family(_FAIL_SHARE * error, _FAIL_SHAPE),
+        give_up_pass=_nothing,
+        give_up_fail=_nothing,
+    )
+    return _with_futility(task, aim.power) if aim.futility else task
 
 
-def _best(plans: Sequence[SequentialPlan], power: float, good: float) -> SequentialPlan:
-    """Fewest mean calls among the plans with the power; else most power."""
-    scored = []
-    for plan in plans:
-        reached = operating_characteristics(plan, [good])[0].p_pass
-        short = max(0.0, power - reached)
-        scored.append((round(short, 4), _mean_calls(plan), plan))
-    return min(scored, key=lambda row: row[:2])[2]
+# Gates with one requirement and suites of nearly one size share most of their candidates.
+@lru_cache(maxsize=512)
+def _candidate(aim: _Aim, n: int, shape: float) -> tuple[float, SequentialPlan]:
+    """A plan of at most n sources and the power it lacks."""
+    plan = _build(_task(aim, n, shape), aim.confidence)
+    reached = operating_characteristics(plan, [aim.good])[0].p_pass
+    return round(max(0.0, aim.power - reached), 4), plan
+
+
+def _best(aim: _Aim, lengths: Iterable[int]) -> tuple[SequentialPlan, int, float]:
+    """Fewest mean calls among the plans with the power, else with the most; its n and shape."""
+    found = [(*_candidate(aim, n, shape), n, shape) for n in lengths for shape in _PASS_SHAPES]
+    least = min(row[0] for row in found)
+    best = min((row[1:] for row in found if row[0] == least), key=lambda row: _mean_calls(row[0]))
+    return best
 
 
 def design(
@@ -285,29 +306,15 @@ def _design(
 ) -> SequentialPlan:
     fixed_n, _ = fixed_plan(threshold, confidence, power, design_rate)
     limit = n_max or math.ceil(fixed_n * max(_LENGTHS))
-    error = alpha_of(confidence)
-    task = _Task(
-        threshold=threshold,
-        alpha=error,
-        good=threshold / 5 if design_rate is None else design_rate,
-        bad=bad_rate(threshold),
-        looks=_looks_up_to(limit),
-        pass_spending=_power_family(error, 1.0),
-        fail_spending=_power_family(_FAIL_SHARE * error, _FAIL_SHAPE),
-        give_up_pass=_nothing,
-        give_up_fail=_nothing,
-    )
-    hopeless = task
-    if futility:
-        task = _with_futility(task, power)
+    good = threshold / 5 if design_rate is None else design_rate
+    aim = _Aim(threshold, confidence, power, good, futility)
     lengths = sorted({min(limit, math.ceil(fixed_n * share)) for share in _LENGTHS})
-    found = _candidates(task, confidence, lengths)
-    best = _best([plan for plan, _ in found], power, task.good)
-    variant = next(variant for plan, variant in found if plan is best)
+    best, n, shape = _best(aim, lengths)
     if not best.can_pass:
-        return _build(hopeless._replace(looks=variant.looks), confidence)
+        return _build(_task(aim._replace(futility=False), n, 1.0), confidence)
     # Beyond the largest pass boundary a pass is out of reach for certain: give it up there.
-    return _build(variant._replace(most_failures=max(best.pass_at)), confidence)
+    task = _task(aim, n, shape)._replace(most_failures=max(best.pass_at))
+    return _build(task, confidence)
 
 
 def _obrien_fleming(alpha: float) -> Spending:
