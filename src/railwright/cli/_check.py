@@ -69,7 +69,7 @@ def check(
         budget=budget,
         concurrency=concurrency,
     )
-    with CheckProgress(Console(stderr=True)) as progress:
+    with CheckProgress() as progress:
         result = run_check(system, options, on_progress=progress.update)
     outputs = {
         "json": json_path,

@@ -48,7 +48,6 @@ def run(
     Exit codes: 0 done, 2 usage, configuration or endpoint, 3 ended early (budget), 130 interrupted.
     """
     import msgspec
-    from rich.console import Console
 
     from railwright.cli._progress import CheckProgress
     from railwright.evaluate import Budget, Limits, evaluate_file
@@ -58,7 +57,7 @@ def run(
     options: dict[str, Any] = {"spec": target, "timeout_s": timeout}
     if key_env:
         options["key_env"] = key_env
-    with CheckProgress(Console(stderr=True)) as progress:
+    with CheckProgress() as progress:
         summary = evaluate_file(
             cases,
             TargetConfig(**options),

@@ -183,12 +183,11 @@ def _explain_gate(item: GateVerdict) -> None:
 def aa(system: Path, only: tuple[str, ...], budget_calls: int | None, as_json: bool) -> None:
     """Run the same subject twice and report how often verdicts and outcomes flip."""
     import msgspec
-    from rich.console import Console
 
     from railwright.cli._progress import CheckProgress
     from railwright.gate import aa_test
 
-    with CheckProgress(Console(stderr=True)) as progress:
+    with CheckProgress() as progress:
         results = aa_test(system, only, calls=budget_calls, on_progress=progress.update)
     if as_json:
         click.echo(msgspec.json.encode({"results": results}).decode())

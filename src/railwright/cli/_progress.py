@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
+import click
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from railwright.evaluate import Progress as Event
     from railwright.gate import Schedule
 
+_EVERY_S = 15.0
+
 
 class CheckProgress:
-    """A line that moves on a terminal; in a log, one line every so often."""
+    """On a terminal a line that moves; in a log one line every 15 seconds, and no rich import."""
 
-    _EVERY_S = 15.0
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._last = 0.0
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if sys.stderr.isatty():
+            self._bar = _bar()
+            self._bar.start()
         return self
 
     def __exit__(
@@ -50,19 +37,36 @@ class CheckProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        if self._bar is not None:
+            self._bar.stop()
 
     def update(self, event: Event, schedule: Schedule | None = None) -> None:
         """Show an event of the runner; with a schedule, also how many suites are settled."""
         detail = _detail(event)
         if schedule is not None:
             detail = f"{schedule.decided} of {schedule.suites} suites settled, {detail}"
-        if self._task is None:
-            self._task = self._bar.add_task("running", total=event.total, detail=detail)
-        self._bar.update(self._task, completed=event.done, total=event.total, detail=detail)
-        if not self._console.is_terminal and event.seconds - self._last >= self._EVERY_S:
+        if self._bar is not None:
+            if self._task is None:
+                self._task = self._bar.add_task("running", total=event.total, detail=detail)
+            self._bar.update(self._task, completed=event.done, total=event.total, detail=detail)
+        elif event.seconds - self._last >= _EVERY_S:
             self._last = event.seconds
-            self._console.print(f"{event.done} samples, {detail}", highlight=False)
+            click.echo(f"{event.done} samples, {detail}", err=True)
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 def _detail(event: Event) -> str:

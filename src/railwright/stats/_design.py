@@ -240,9 +240,9 @@ def _candidate(aim: _Aim, n: int, shape: float) -> tuple[float, SequentialPlan]:
 def _best(aim: _Aim, lengths: Iterable[int]) -> tuple[SequentialPlan, int, float]:
     """Fewest mean calls among the plans with the power, else with the most; its n and shape."""
     found = [(*_candidate(aim, n, shape), n, shape) for n in lengths for shape in _PASS_SHAPES]
-    least = min(row[0] for row in found)
-    best = min((row[1:] for row in found if row[0] == least), key=lambda row: _mean_calls(row[0]))
-    return best
+    least = min(lacking for lacking, *_ in found)
+    level = [(plan, n, shape) for lacking, plan, n, shape in found if lacking == least]
+    return min(level, key=lambda row: _mean_calls(row[0]))
 
 
 def design(
