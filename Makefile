@@ -46,8 +46,9 @@ $(STAMP)-embed: $(STAMP)-base requirements/embed.txt requirements/model-embed.tx
 	@touch $@
 
 demo: $(STAMP)-qwen05 ## install, start a real small model and the example system, check it, show the report
-	@$(BIN)/python examples/support-bot/demo.py -- $(BIN)/railwright check $(DEMO) \
-	  --html $(DEMO)/rai/report.html; code=$$?; \
+	@minutes=9; test ! -d $(DEMO)/rai/runs || minutes=2; \
+	$(BIN)/python $(DEMO)/demo.py -- $(BIN)/railwright check $(DEMO) --resume \
+	  --budget-minutes $$minutes --html $(DEMO)/rai/report.html; code=$$?; \
 	if [ $$code -gt 1 ] && [ $$code -ne 3 ]; then exit $$code; fi; \
 	echo "Gates fail on purpose: the example is honestly vulnerable (check ended with exit code $$code)."; \
 	echo "Open $(CURDIR)/$(DEMO)/rai/report.html"

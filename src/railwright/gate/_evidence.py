@@ -39,13 +39,13 @@ class SuiteTally:
         self.cost += sample.cost or 0.0
         self.seconds += sample.latency_s
 
-    def to_dict(self, planned_calls: int, currency: str) -> dict[str, Any]:
-        """The ``effort`` of an evidence statement."""
+    def to_dict(self, planned_calls: int, currency: str, *, decided: bool) -> dict[str, Any]:
+        """The ``effort`` of an evidence statement; what was merely not reached is not saved."""
         return {
             "calls": self.calls,
             "cached": self.cached,
             "planned_calls": planned_calls,
-            "saved_calls": max(0, planned_calls - self.samples),
+            "saved_calls": max(0, planned_calls - self.samples) if decided else 0,
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "cost": f"{self.cost:.6f}",
@@ -93,7 +93,9 @@ def result_predicate(
         "shown": slice_table(plan.units, main),
         "paired": pairs(main, plan.units, plan.baseline) if plan.baseline else None,
         "statuses": dict(sorted(tally.statuses.items())),
-        "effort": tally.to_dict(plan.planned_calls, price.currency if price else ""),
+        "effort": tally.to_dict(
+            plan.planned_calls, price.currency if price else "", decided=main.decided
+        ),
         "stopped": stopped if main.decision == "continue" else "decided",
         "run": dict(run),
         "harness": {"name": "railwright", "version": _version(), "scorers": dict(check.scorers)},

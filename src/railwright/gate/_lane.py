@@ -100,7 +100,9 @@ class Claim:
             verdict = "futile"
         if verdict != "continue" and self.coverage >= self.floor:
             return verdict
-        return "inconclusive" if self.n == self.plan.n_max else "continue"
+        # So much is missing that even a whole rest would stay under the floor: stop paying for it.
+        hopeless = self.missing > (1.0 - self.floor) * self.plan.n_max
+        return "inconclusive" if hopeless or self.n == self.plan.n_max else "continue"
 
     def cases_bound(self) -> tuple[float, float]:
         """Share failing were none, or all, of the missing sources to fail."""

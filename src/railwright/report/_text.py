@@ -23,19 +23,20 @@ def rate(bounds: Bounds | None) -> str:
 
 
 def attempt(gate: GateVerdict) -> str:
-    """Return ``attempt 2 of 2``, or an empty text before the first."""
-    return f"attempt {gate.attempt} of {gate.attempts}" if gate.attempt else ""
+    """Return ``attempt 2 of 2``, or an empty text where there is but one."""
+    only = gate.attempts == 1 and gate.attempt <= 1
+    return "" if only else f"attempt {gate.attempt} of {gate.attempts}"
 
 
 def effort(spent: Effort | None) -> str:
-    """Return calls with what the cache and early stopping saved."""
+    """Return calls, answers from the cache, and calls of the whole plan that were not needed."""
     if spent is None:
         return ""
     parts = [f"{spent.calls} calls"]
     if spent.cached:
         parts.append(f"{spent.cached} from the cache")
     if spent.saved_calls:
-        parts.append(f"{spent.saved_calls} saved by stopping early")
+        parts.append(f"{spent.saved_calls} saved")
     return ", ".join(parts)
 
 

@@ -53,4 +53,4 @@ Texts = Annotated[
 class Model(BaseModel):
     """Base of all models of files: no unknown keys, frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
