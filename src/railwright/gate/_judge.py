@@ -219,6 +219,11 @@ def _mend(outcome: Outcome, claim: Claim, evidence: GateEvidence, command: str) 
     registration = evidence.registration or {}
     if int(registration.get("attempt", 1)) > int(registration.get("attempts", 1)):
         return "Raise `attempts:` of the gate; alpha is then split over the attempts."
+    if claim.coverage < claim.floor:
+        return (
+            "See why answers could not be used (statuses in the report), mend the system, the "
+            f"cases or the scorer, then run `{command} --fresh`."
+        )
     if claim.decided:
         return "Add independent sources to the suite (`suites:` in system.yaml), then run again."
     return f"Run `{command} --resume` with a larger budget."

@@ -28,6 +28,7 @@ from railwright.gate._evidence import (
     PREREG,
     RESULT,
     EvidenceIndex,
+    GateEvidence,
     SuiteTally,
     result_predicate,
 )
@@ -256,6 +257,7 @@ class Session:
     ) -> None:
         """Append what each gate counted; a result that is in the ledger already is not repeated."""
         by_suite = {lane.suite: lane for lane in lanes}
+        held = EvidenceIndex(self.ledger, self.system.id)
         entries = []
         for gate in plan.gates:
             lane = by_suite[gate.suite.name]
@@ -269,30 +271,9 @@ class Session:
                 run=run_ref,
                 stopped=outcome.reason,
             )
-            if not self._repeats(gate.gate.id, body):
+            if not _repeats(held.results(gate.gate.id), body):
                 entries.append(Entry(RESULT, self._subject(), body))
         self.ledger.append_many(entries)
-
-    def _repeats(self, gate: str, body: Mapping[str, Any]) -> bool:
-        """Whether the ledger's newest result of this gate says the same from the same answers.
-
-        Deciding again from cached answers must not make old evidence look new.
-        """
-        results = EvidenceIndex(self.ledger, self.system.id).results(gate)
-        if not results:
-            return False
-        last = results[-1].predicate
-        same = (
-            "prereg",
-            "binds",
-            "decision",
-            "n",
-            "failed_at",
-            "missing_at",
-            "slices",
-            "suite_digest",
-        )
-        return all(last.get(name) == body.get(name) for name in same)
 
     def conclude(self, plan: CheckPlan, outcome: RunOutcome, seconds: float) -> Verdict:
         """Decide from the ledger, sign the verdict as a summary, sign the tree head, decide again.
@@ -322,6 +303,27 @@ class Session:
         self.ledger.append(SVR, self._subject(), summary_predicate(first))
         self.ledger.checkpoint()
         return decide()
+
+
+def _repeats(results: Sequence[GateEvidence], body: Mapping[str, Any]) -> bool:
+    """Whether the newest of a gate's results says the same from the same answers.
+
+    Deciding again from cached answers must not make old evidence look new.
+    """
+    if not results:
+        return False
+    last = results[-1].predicate
+    same = (
+        "prereg",
+        "binds",
+        "decision",
+        "n",
+        "failed_at",
+        "missing_at",
+        "slices",
+        "suite_digest",
+    )
+    return all(last.get(name) == body.get(name) for name in same)
 
 
 def _whole(value: float | None) -> int | None:
