@@ -17,38 +17,23 @@ from typing import NamedTuple
 from railwright.detectors._abstention import AbstentionDetector
 from railwright.detectors._base import DetectorBase
 from railwright.detectors._normal import numbers_of
+from railwright.detectors._polarity import Clause, clauses_of, denies, questioned
+from railwright.detectors._quantities import all_numbers, counted, counted_in_words, word_value
+from railwright.detectors._stems import DISCOURSE, STOP, stem, stems_of, words_of
 from railwright.detectors._text import Span, sentences
 from railwright.detectors.interface import Context, Detection
 
 #: Share of a claim's weighted content words that the best window of a passage must hold.
 SUPPORT = 0.5
 _WINDOW = 3
-_STOP_WORDS = (
-    "a an the and or but if then so of to in on at by for with from into about as is are was "
-    "were be "
-    "been being it its this that these those there here he she they them their his her you your "
-    "i we "
-    "our my me us do does did done has have had having can could will would should may might must "
-    "shall not no nor only also just very more most some any all each every both either other such "
-    "which who whom whose what when where why how than too up out over under again once after "
-    "before "
-    "during while because until between through per via please note however therefore according "
-    "based provided information document documents passage passages context text article answer "
-    "question yes mentioned states stated says said following der die das den dem des ein eine "
-    "einen "
-    "einer eines und oder aber ist sind war wird werden zu von mit für auf im in an bei nach "
-    "aus sie "
-    "es er wir ihr nicht auch als wie le la les un une des et ou est sont de du dans pour par "
-    "sur avec "
-    "que qui el los las y o es son en con para por"
-)
-_STOP = frozenset(_STOP_WORDS.split())
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_NAME = re.compile(r"(?<![.!?:\n]\s)(?<!^)(?<!^[\"'(*])\b[A-ZÄÖÜÉÈÁÓ][^\W\d_]+\b")
-_NEGATION = re.compile(
-    r"\b(?:not|never|no|none|cannot|without|neither|nor|nicht|kein\w{0,2}|nie|pas|jamais|"
-    r"aucune?|non|"
-    r"sin|nunca|senza|mai|não|sem|niet|geen)\b|n['’]t\b",
+_NAME = re.compile(r"\b[A-ZÄÖÜÉÈÁÓ][^\W\d_]+\b")
+# A capital here begins a sentence, also a quoted one; a quoted name is followed by no plain word.
+_OPENS = re.compile(r"(?:^|[.!?:\n]\s)\W*$")
+_QUOTE_OPENS = re.compile(r"[\"“„«‘'(*]$")
+_UNITS = frozenset({"eur", "euro", "usd", "gbp", "chf", "am", "pm", "ok", "km", "cm", "mm", "kg"})
+# Numbers that count the answer's own steps or name a passage, not a quantity.
+_COUNTER = re.compile(
+    r"\b(?:step|passage|document|source|context|excerpt|snippet)s? ?#?\d{1,2}\b|\[\d{1,2}\]",
     re.IGNORECASE,
 )
 _LEAD_IN = re.compile(
@@ -66,68 +51,33 @@ _COURTESY = re.compile(
 _CLAUSE = re.compile(r";|,?\s(?:and|but|while|whereas|und|aber|et|mais|y|pero)\s(?=\S+\s\S+\s\S+)")
 
 
-# Plural first, then the longer endings, then what may be left: (endings, letters to keep).
-_ENDINGS = (
-    (("ies", "s"), 3),
-    (("ation", "ingly", "ment", "ing", "edly", "ied"), 4),
-    (("able", "est", "ed", "er", "en", "ly", "al", "e", "n", "y", "i"), 3),
-)
-
-
-@lru_cache(maxsize=16384)
-def stem(word: str) -> str:
-    """Cut common endings, so that "refunded" meets "refunds". Light, for several languages."""
-    plain = word.lower().replace("’", "'").removesuffix("'s")
-    for endings, keep in _ENDINGS:
-        for ending in endings:
-            if plain.endswith(ending) and len(plain) - len(ending) >= keep:
-                plain = plain[: -len(ending)]
-                break
-    return plain
-
-
 class _Piece(NamedTuple):
     """What a claim or a window of a passage holds."""
 
     stems: frozenset[str]
     numbers: frozenset[str]
-    #: None where it spans several sentences, of which each may have its own.
-    negated: bool | None
 
 
 class _Claim(NamedTuple):
     span: Span
+    text: str
     piece: _Piece
     names: frozenset[str]
 
 
-def _stems(text: str) -> list[str]:
-    return [stem(w) for w in _WORD.findall(text) if w.lower() not in _STOP and len(w) > 1]
-
-
-def _piece(text: str, *, number_words: bool = False) -> _Piece:
-    numbers = numbers_of(text, number_words=number_words)
-    return _Piece(frozenset(_stems(text)), numbers, bool(_NEGATION.search(text)))
-
-
-def _windows(passages: tuple[str, ...]) -> list[_Piece]:
+def _windows(pieces: list[_Piece]) -> list[_Piece]:
     """Return every run of one to three neighbouring sentences; a claim often joins two."""
-    made = []
-    for passage in passages:
-        # A claim may write as a figure what the passage writes as a word.
-        spans = sentences(passage)
-        pieces = [_piece(passage[s.start : s.end], number_words=True) for s in spans]
-        for first in range(len(pieces)):
-            for last in range(first + 1, min(first + _WINDOW, len(pieces)) + 1):
-                made.append(_join(pieces[first:last]))
-    return made
+    return [
+        _join(pieces[first:last])
+        for first in range(len(pieces))
+        for last in range(first + 1, min(first + _WINDOW, len(pieces)) + 1)
+    ]
 
 
 def _join(pieces: list[_Piece]) -> _Piece:
     return _Piece(
         frozenset().union(*(p.stems for p in pieces)),
         frozenset().union(*(p.numbers for p in pieces)),
-        pieces[0].negated if len(pieces) == 1 else None,
     )
 
 
@@ -138,7 +88,8 @@ class _Material(NamedTuple):
     everything: _Piece
     frequency: Counter[str]
     total: int
-    given: frozenset[str]
+    clauses: list[Clause]
+    counted: frozenset[tuple[str, str]]
 
     def weight(self, word: str) -> float:
         """Return how much a word counts: the fewer sentences have it, the more.
@@ -151,19 +102,53 @@ class _Material(NamedTuple):
 @lru_cache(maxsize=64)
 def _material(passages: tuple[str, ...]) -> _Material:
     """Prepare passages once: many answers rest on the same ones."""
-    windows = _windows(passages)
-    parts = [p[s.start : s.end] for p in passages for s in sentences(p)]
+    parts = [[p[s.start : s.end] for s in sentences(p)] for p in passages]
+    # A claim may write as a figure what the passage writes as a word.
+    pieces = [[_Piece(frozenset(stems_of(t)), all_numbers(t)) for t in ts] for ts in parts]
+    windows = [window for of_passage in pieces for window in _windows(of_passage)]
     return _Material(
         windows,
-        _join(windows) if windows else _Piece(frozenset(), frozenset(), None),
-        Counter(word for part in parts for word in set(_stems(part))),
-        len(parts),
-        frozenset(),
+        _join(windows),
+        Counter(word for of_passage in pieces for piece in of_passage for word in piece.stems),
+        sum(map(len, parts)),
+        [clause for passage in passages for clause in clauses_of(passage)],
+        frozenset(pair for passage in passages for pair in _counted_stems(counted(passage))),
     )
+
+
+def _counted_stems(pairs: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    return frozenset((n, stem(word)) for n, word in pairs if word not in STOP)
+
+
+class _Given(NamedTuple):
+    """What the user's own question holds."""
+
+    stems: frozenset[str]
+    denied: frozenset[str]
+
+
+def _given(prompt: str) -> _Given:
+    return _Given(frozenset(stem(w) for w in words_of(prompt)), questioned(prompt))
 
 
 def _is_courtesy(sentence: str) -> bool:
     return bool(_COURTESY.match(sentence.replace("’", "'"))) and not numbers_of(sentence)
+
+
+def _names(sentence: str, first: int, last: int) -> frozenset[str]:
+    """Return the stems of the names in ``sentence[first:last]``."""
+    found = set()
+    for match in _NAME.finditer(sentence, first, last):
+        word = match.group()
+        before = sentence[: match.start()]
+        quoted_sentence = _QUOTE_OPENS.search(before) and re.match(
+            r",?\s[^\W\d_A-Z]", sentence[match.end() :]
+        )
+        if word.lower() in STOP or word.lower() in _UNITS or _OPENS.search(before[-8:] or before):
+            continue
+        if not quoted_sentence and len(word) > 1:
+            found.add(stem(word))
+    return frozenset(found)
 
 
 def _claims(text: str) -> list[_Claim]:
@@ -173,13 +158,15 @@ def _claims(text: str) -> list[_Claim]:
         if sentence.endswith("?") or _is_courtesy(sentence):
             continue
         lead_in = _LEAD_IN.match(sentence)
-        start = span.start + (lead_in.end() if lead_in else 0)
-        cuts = [m.start() + span.start for m in _CLAUSE.finditer(sentence)]
-        for cut in [*(c for c in cuts if c > start), span.end]:
-            part = text[start:cut]
-            names = frozenset(stem(n) for n in _NAME.findall(sentence) if n in part)
-            if len(_stems(part)) >= 2 or numbers_of(part):
-                claims.append(_Claim(Span(start, cut), _piece(part), names))
+        start = lead_in.end() if lead_in else 0
+        for cut in [*(m.start() for m in _CLAUSE.finditer(sentence)), len(sentence)]:
+            if cut <= start:
+                continue
+            part = _COUNTER.sub(" ", sentence[start:cut])
+            piece = _Piece(frozenset(stems_of(part)), numbers_of(part))
+            if len(piece.stems) >= 2 or piece.numbers:
+                place = Span(span.start + start, span.start + cut)
+                claims.append(_Claim(place, part, piece, _names(sentence, start, cut)))
             start = cut
     return claims
 
@@ -196,7 +183,7 @@ class GroundednessDetector(DetectorBase):
     """
 
     name = "groundedness"
-    version = "1"
+    version = "2"
 
     def __init__(self) -> None:
         self._abstention = AbstentionDetector()
@@ -204,26 +191,28 @@ class GroundednessDetector(DetectorBase):
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:
         """Return every unsupported claim, in order."""
         known = context or Context()
-        material = _material(known.passages)._replace(given=frozenset(_stems(known.prompt)))
+        material = _material(known.passages)
+        given = _given(known.prompt)
         skipped = [(d.start, d.end) for d in self._abstention.detect(text)]
         found = []
         for claim in _claims(text):
             if any(a <= claim.span.start < b for a, b in skipped):
                 continue
-            problem = _problem(claim, material)
+            problem = _problem(claim, material, given)
             if problem:
                 rule, score = problem
                 found.append(Detection(*claim.span, "unsupported", score, rule, self.name))
         return found
 
 
-def _problem(claim: _Claim, material: _Material) -> tuple[str, float] | None:
+def _problem(claim: _Claim, material: _Material, given: _Given) -> tuple[str, float] | None:
     """Return why a claim is unsupported and how surely, or None."""
-    if claim.piece.numbers - material.everything.numbers:
+    known = material.everything
+    if claim.piece.numbers - known.numbers or _miscounts(claim, material):
         return "number", 0.95
-    if claim.names - material.everything.stems - material.given:
+    if claim.names - known.stems - given.stems - DISCOURSE:
         return "name", 0.8
-    weight = {word: material.weight(word) for word in claim.piece.stems - material.given}
+    weight = {word: material.weight(word) for word in _to_support(claim, material, given)}
     # A number that agrees counts like a rare word.
     agreed = len(claim.piece.numbers) * material.weight("")
     whole = sum(weight.values()) + agreed
@@ -234,20 +223,27 @@ def _problem(claim: _Claim, material: _Material) -> tuple[str, float] | None:
     share = best / whole if whole else 1.0
     if share < SUPPORT:
         return "words", round(1.0 - share, 4)
-    return ("negation", 0.7) if _denies(claim, near, weight) else None
+    contradicts = denies(claim.text, material.clauses, given.denied, material.weight)
+    return ("negation", 0.7) if contradicts else None
 
 
-def _denies(claim: _Claim, windows: list[_Piece], weight: dict[str, float]) -> bool:
-    """Say whether every single sentence that holds the claim's words has the other polarity."""
-    whole = sum(weight.values())
-    if not whole:
-        return False
-    near = [
-        w
-        for w in windows
-        if w.negated is not None
-        and sum(v for word, v in weight.items() if word in w.stems) >= 0.75 * whole
-        # A long sentence may deny something else.
-        and len(w.stems) <= 2 * max(6, len(claim.piece.stems))
-    ]
-    return bool(near) and all(w.negated != claim.piece.negated for w in near)
+def _miscounts(claim: _Claim, material: _Material) -> bool:
+    """Say whether the claim counts in words what the passages count otherwise."""
+    counted_here = {word for _, word in material.counted}
+    return any(
+        word in counted_here and value not in material.everything.numbers
+        for value, word in _counted_stems(counted_in_words(claim.text))
+    )
+
+
+def _to_support(claim: _Claim, material: _Material, given: _Given) -> frozenset[str]:
+    """Return the content words that a passage must hold.
+
+    Words of the question and of discourse are free, and number words whose value a passage has.
+    """
+    agreeing = {
+        stem(word)
+        for word in words_of(claim.text)
+        if word_value(word) in material.everything.numbers
+    }
+    return claim.piece.stems - given.stems - DISCOURSE - agreeing

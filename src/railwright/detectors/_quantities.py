@@ -15,9 +15,7 @@ _ORDINALS = (
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
     "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"
 )
-_ORDINAL_TENS = (
-    "twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth"
-)
+_ORDINAL_TENS = "twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth"
 # Two to twelve in German, French, Spanish, Italian, Portuguese and Dutch; "one" is an article there.
 _OTHERS = (
     "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
@@ -32,9 +30,7 @@ _TEN = {word: 10 * value for value, word in enumerate(_TENS.split(), start=2)}
 _ORDINAL = {word: value for value, word in enumerate(_ORDINALS.split(), start=1)}
 _ORDINAL_TEN = {word: 10 * value for value, word in enumerate(_ORDINAL_TENS.split(), start=2)}
 _TIMES = {"twice": 2, "thrice": 3, "dozen": 12, "noon": 12, "midday": 12, "midnight": 12}
-_FOREIGN = {
-    word: value for words in _OTHERS for value, word in enumerate(words.split(), start=2)
-}
+_FOREIGN = {word: value for words in _OTHERS for value, word in enumerate(words.split(), start=2)}
 # "once" counts as eleven in Spanish only, where English means "one time" or "as soon as".
 del _FOREIGN["once"]
 _SCALE = {"hundred": 100, "thousand": 1000, "hundredth": 100, "thousandth": 1000}

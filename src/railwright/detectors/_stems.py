@@ -28,17 +28,15 @@ STOP = frozenset(_STOP_WORDS.split())
 # Words with which an answer speaks about itself, its question or its material.
 _DISCOURSE_WORDS = (
     "step steps determine determined find finding found need needs let lets look looking consider "
-    "check examine analyse analyze review identify understand know conclude conclusion summary "
+    "examine analyse analyze review identify understand know conclude conclusion summary "
     "summarise summarize overall thus hence finally next firstly secondly lastly first second "
-    "third last explanation explain explains explained mention mentions specify specifies "
+    "third explanation explain explains explained mention mentions specify specifies "
     "specified specifically explicitly directly clearly indicate indicates indicated describe "
-    "describes described provide provides give given gives list listed outline outlined detail "
-    "details detailed relevant related key main section paragraph sentence line excerpt snippet "
-    "source sources material content knowledge base statement point points part response reply "
-    "result results user customer asks asked asking query use using see read refer refers "
-    "reference follow follows followed break down locate simply namely exactly like likely since "
-    "within also well order process way things thing therefore correct clear confirm confirms "
-    "apply applies tell tells told say speak speaks"
+    "describes described provide provides give given gives outline outlined detail "
+    "details detailed relevant related key section paragraph sentence excerpt snippet "
+    "source sources material content statement part response reply "
+    "asks asked asking query see read refer refers reference follow follows followed "
+    "simply namely exactly likely since correct confirm confirms say answering"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 

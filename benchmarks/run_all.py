@@ -1,0 +1,33 @@
+"""Run every benchmark that needs no data of others, one after the other, and sum up.
+
+Exit code 1 when any misses its limit. The others take a folder of public data or of peers as their
+argument: ``framework_ids.py``, ``refusal_quality.py``, ``load_public_sets.py``, and
+``runner_speed.py --inspect VENV``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+NAMES = ("startup", "install_size", "cost_to_decision", "runner_speed", "ledger_speed")
+
+
+def main() -> int:
+    """Run them; print one line each at the end."""
+    codes = {}
+    for name in NAMES:
+        print(f"== {name}", flush=True)
+        codes[name] = subprocess.run(
+            [sys.executable, str(HERE / f"{name}.py")], check=False
+        ).returncode
+    print("== summary")
+    for name, code in codes.items():
+        print(f"{name:<18} {'within its limits' if code == 0 else 'MISSED A LIMIT'}")
+    return max(codes.values())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
