@@ -93,7 +93,7 @@ def _lint_suites(suites: Suites) -> list[Problem]:
         try:
             bound = suites[gate.suite]
             if bound.applicable:
-                check_decidable(gate, bound.sources)
+                check_decidable(gate, bound.sources, bound.suite.metric)
         except (CasesError, GateError) as error:
             problems.append(
                 Problem(

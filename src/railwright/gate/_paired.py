@@ -106,11 +106,12 @@ def pairs(claim: Claim, units: Sequence[Unit], baseline: Baseline) -> dict[str, 
 
 
 def compare(
-    counted: Mapping[str, Any], limit: float, confidence: float, floor: float
+    counted: Mapping[str, Any], limit: float, confidence: float, floor: float, *, complete: bool
 ) -> tuple[Outcome, float, float, float]:
     """(outcome, difference, low, high) of a comparison; each end one-sided at ``confidence``.
 
-    Sources that only one of the two runs scored count against the coverage.
+    Sources that only one of the two runs scored count against the coverage. There is one look, at
+    the end: a run that stopped before it decides nothing, or stopping could be chosen by outcome.
     """
     n, sources = int(counted["n"]), int(counted["sources"])
     if n == 0:
@@ -118,7 +119,7 @@ def compare(
     diff, low, high = paired_difference(
         int(counted["worse"]), int(counted["better"]), n, confidence
     )
-    if n < floor * sources:
+    if n < floor * sources or not complete:
         return "inconclusive", diff, low, high
     if high <= limit:
         return "pass", diff, low, high

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
-from railwright.cases import BoundSuite, Suite, registered_order
+from railwright.cases import BoundSuite, Case, Suite, registered_order
 from railwright.gate._errors import GateError
 from railwright.gate._lane import Claim, Lane, Unit, units_of
 from railwright.gate._paired import Baseline, find_baseline, load_baseline
@@ -45,7 +45,7 @@ class GatePlan:
     """One gate with its suite in the registered order and its boundaries.
 
     ``threshold`` is the limit; ``plan.confidence`` already carries the share of alpha that this
-    attempt may spend.
+    attempt may spend. ``scorer`` is ``name@version`` of what judges the answers.
     """
 
     gate: Gate
@@ -56,6 +56,7 @@ class GatePlan:
     attempt: int
     attempts: int
     baseline: Baseline | None = None
+    scorer: str = ""
 
     @property
     def planned_calls(self) -> int:
@@ -88,6 +89,7 @@ class GatePlan:
             "binds": list(self.gate.binds),
             "sources": len(self.units),
             "order": order_digest(self.units),
+            "cases": cases_digest(case for unit in self.units for case in unit.cases),
             "coverage_floor": COVERAGE_FLOOR,
             "plan": self.plan.to_dict(),
             "slices": [
@@ -95,12 +97,13 @@ class GatePlan:
                 for s in self.slices
             ],
             "scorers": list(self.suite.scorers),
+            "scorer": self.scorer,
             "baseline": self.baseline.reference if self.baseline else None,
         }
 
-    def key(self, subject: str, seed: int, epoch: int) -> str:
+    def key(self, subject: str, seed: int, epoch: int, target: Mapping[str, Any]) -> str:
         """What makes two registrations the same attempt: all but the attempt's number."""
-        return registration_key(self.registration(), subject, seed, epoch)
+        return registration_key(self.registration(), subject, seed, epoch, target)
 
     def claims(self) -> list[Claim]:
         """Fresh claims: the gate itself first, then its slices."""
@@ -177,6 +180,7 @@ def make_plan(  # noqa: PLR0913 (the plan's inputs, each named)
     attempt_of: Callable[[str, str], int] | None = None,
     only: Sequence[str] = (),
     scorers: Mapping[str, str] | None = None,
+    scorer_of: Callable[[Suite], str] | None = None,
     target: Mapping[str, Any] | None = None,
     epoch: int = 0,
 ) -> CheckPlan:
@@ -190,6 +194,7 @@ def make_plan(  # noqa: PLR0913 (the plan's inputs, each named)
         attempt_of: (gate id, registration key) to the number of this attempt (see ``Attempts``).
         only: gate ids to plan; empty for all.
         scorers: versions of the scorers, for the registration.
+        scorer_of: ``name@version`` of the scorer of a suite, for the registration.
         target: the target's identity, for the registration.
         epoch: raised to ask anew instead of taking answers from the cache.
 
@@ -200,8 +205,10 @@ def make_plan(  # noqa: PLR0913 (the plan's inputs, each named)
     plans: list[GatePlan] = []
     for gate, bound in measured:
         plan = _plan_gate(system, gate, bound, seed)
+        if scorer_of is not None:
+            plan = replace(plan, scorer=scorer_of(plan.suite))
         if attempt_of is not None:
-            key = plan.key(subject.digest, seed, epoch)
+            key = plan.key(subject.digest, seed, epoch, target or {})
             plan = replace(plan, attempt=attempt_of(gate.id, key))
         plans.append(plan)
     return CheckPlan(
@@ -233,15 +240,22 @@ def applicable(
         if not bound.applicable:
             absent[gate.id] = (gate, f"The system declares no {', '.join(bound.missing)}.")
             continue
-        check_decidable(gate, bound.sources)
+        check_decidable(gate, bound.sources, bound.suite.metric)
         if gate.requirement.baseline:
             find_baseline(system, bound.suite.name, bound.suite.digest)
         measured.append((gate, bound))
     return measured, absent
 
 
-def check_decidable(gate: Gate, sources: int) -> None:
-    """Raise ``GateError`` where so many sources can never decide a gate as it is written."""
+def check_decidable(gate: Gate, sources: int, metric: str) -> None:
+    """Raise ``GateError`` where a suite of so many sources can never decide a gate as written."""
+    if gate.metric != metric:
+        raise GateError(
+            f"gate {gate.id}: the suite {gate.suite} measures {metric}, not {gate.metric}",
+            f"write `{gate.require.replace(gate.metric, metric)}`, or name another suite",
+        )
+    if gate.requirement.stat == "count":
+        _check_count(gate, sources)
     if gate.requirement.baseline or gate.requirement.stat == "count":
         return
     if gate.requirement.stat != "upper":
@@ -255,6 +269,23 @@ def check_decidable(gate: Gate, sources: int) -> None:
             f"gate {gate.id} registers a look at {last} sources; its suite has {sources}",
             "add sources or lower the look",
         )
+
+
+def _check_count(gate: Gate, sources: int) -> None:
+    if _most(gate) < 0:
+        raise GateError(
+            f"gate {gate.id}: `{gate.require}` can never hold", f"write count({gate.metric}) == 0"
+        )
+    if gate.min_n > sources:
+        raise GateError(
+            f"gate {gate.id} asks for {gate.min_n} sources; its suite has {sources}",
+            "add sources or lower `min_n`",
+        )
+
+
+def _most(gate: Gate) -> int:
+    """Most failures that a gate on a count lets pass."""
+    return int(gate.requirement.number) - (gate.requirement.op == "<")
 
 
 def _plan_gate(system: System, gate: Gate, bound: BoundSuite, seed: int) -> GatePlan:
@@ -276,7 +307,7 @@ def _plan_gate(system: System, gate: Gate, bound: BoundSuite, seed: int) -> Gate
 def _boundaries(gate: Gate, confidence: float, sources: int) -> SequentialPlan:
     threshold = gate.requirement.number
     if gate.requirement.stat == "count":
-        return _count_plan(int(threshold), min(sources, gate.min_n or sources), confidence)
+        return _count_plan(_most(gate), gate.min_n or sources, confidence)
     if not gate.looks:
         return _at_least(gate.min_n, design(threshold, confidence, n_max=sources))
     n_max = max(gate.looks)
@@ -346,10 +377,18 @@ def _slice_claim(gate: str, part: SlicePlan) -> Claim:
     )
 
 
-def registration_key(gate: Mapping[str, Any], subject: str, seed: int, epoch: int) -> str:
+def registration_key(
+    gate: Mapping[str, Any], subject: str, seed: int, epoch: int, target: Mapping[str, Any]
+) -> str:
     """Digest of a gate's registration without its attempt number (see ``GatePlan.key``)."""
     rest = {name: value for name, value in gate.items() if name not in {"attempt", "attempts"}}
-    material = {"subject": subject, "seed": seed, "epoch": epoch, "gate": rest}
+    material = {
+        "subject": subject,
+        "seed": seed,
+        "epoch": epoch,
+        "target": dict(target),
+        "gate": rest,
+    }
     return hashlib.sha256(canonical(material)).hexdigest()
 
 
@@ -357,6 +396,18 @@ def order_digest(units: Sequence[Unit]) -> str:
     """Digest of the registered order: sources and case ids, nothing of their content."""
     text = "\n".join(f"{u.source}\t{','.join(c.id for c in u.cases)}" for u in units)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def cases_digest(cases: Iterable[Case]) -> str:
+    """Digest of the cases as they are put, plants filled in; their order plays no part.
+
+    Other plants or other words are another measurement, though ids and order stay the same.
+    """
+    texts = sorted(canonical(case) for case in cases)
+    whole = hashlib.sha256()
+    for text in texts:
+        whole.update(len(text).to_bytes(8, "big") + text)
+    return "sha256:" + whole.hexdigest()
 
 
 def canonical(value: Any) -> bytes:
