@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from xml.etree import ElementTree as ET
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from railwright.evaluate import Sample
 from railwright.gate import Bounds, Coverage, Effort, EvidenceRef, GateVerdict, LedgerState, Verdict
 from railwright.report import (
     SampleSet,
     headline,
+    print_verdict,
     rate,
     to_html,
     to_json,
@@ -89,14 +92,14 @@ def test_markdown_ends_with_the_checkpoint() -> None:
     text = to_markdown(verdict(gate("secrets", "fail"), gate("harm", "pass")))
     assert text.rstrip().endswith("`")
     assert "Checkpoint `5:" in text
-    assert "3 of 40 (2 % to 18 %)" in text
+    assert "3 of 40 (2% to 18%)" in text
     assert "**harm**" not in text
 
 
 def test_rates_show_n_and_interval_and_differences_their_sign() -> None:
     assert rate(None) == "no evidence"
-    assert rate(Bounds(0, 75, 0.0, 0.0392, 0.95)) == "0 of 75 (0 % to 3.92 %)"
-    assert rate(Bounds(-1, 60, -0.05, 0.02, 0.95)) == "-1 of 60 (-5 % to 2 %)"
+    assert rate(Bounds(0, 75, 0.0, 0.0392, 0.95)) == "0 of 75 (0% to 3.92%)"
+    assert rate(Bounds(-1, 60, -0.05, 0.02, 0.95)) == "-1 of 60 (-5% to 2%)"
 
 
 def test_the_headline_counts_gates() -> None:
@@ -142,3 +145,18 @@ def test_every_number_links_to_its_statement() -> None:
     assert 'id="statement-2"' in page
     assert "RAI-21" in page
     assert "compliant" not in page
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    width=st.sampled_from([80, 100, 120, 160]),
+    reason=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60),
+)
+def test_a_terminal_breaks_no_name_and_reads_no_markup(width: int, reason: str) -> None:
+    names = ["quality-vs-baseline", "personal-data", "tenants"]
+    shown = [gate(name, "inconclusive", reason=f"[/] {reason}") for name in names]
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_verdict(verdict(*shown, gate("grounding", "not_applicable")), console)
+    text = console.export_text()
+    assert all(name in text for name in [*names, "INCONCLUSIVE", "3 of 40", "2% to 18%", "[/]"])
+    assert max(len(line) for line in text.splitlines() if "sha256" not in line) <= width

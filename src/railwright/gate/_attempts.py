@@ -75,9 +75,7 @@ class Attempts:
             self.opened = 0
 
 
-def count_attempts(
-    registrations: Sequence[Registered], results: Iterable[Resulted]
-) -> Attempts:
+def count_attempts(registrations: Sequence[Registered], results: Iterable[Resulted]) -> Attempts:
     """Walk registrations and results in the order of the log.
 
     A registration all of whose results rest on no answer is none; one with no result at all is

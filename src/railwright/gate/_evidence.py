@@ -205,7 +205,7 @@ class EvidenceIndex:
         found = []
         for record in self._results_of(gate):
             item = self._with_registration(record)
-            stated = int((item.registration or {}).get("attempt", 1))
+            stated = int((item.registration or {}).get("attempt", 0))
             number = max(stated, attempts.at.get(record.index, 0))
             found.append(replace(item, attempt=number))
         return found
@@ -222,6 +222,20 @@ class EvidenceIndex:
                     key = _key_of(prereg.statement.predicate, entry)
                     return GateEvidence(record, predicate, prereg, entry, key=key)
         return GateEvidence(record, predicate, prereg, None)
+
+    @property
+    def plan_digests(self) -> set[str]:
+        """Digests of all registered plans."""
+        return {str(r.statement.predicate.get("plan_digest", "")) for r in self._preregs}
+
+    def last_epoch(self, subject: str) -> int | None:
+        """The highest epoch under which a subject was registered; None if it never was."""
+        used = [
+            int(record.statement.predicate.get("epoch", 0))
+            for record in self._preregs
+            if record.statement.predicate.get("subject") == subject
+        ]
+        return max(used, default=None)
 
     def registered(self, digest: str) -> Record | None:
         """The registration with this plan digest, if it was made before."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
-from railwright.cases import BoundSuite, Case, Suite, registered_order
+from railwright.cases import BoundSuite, Suite, registered_order
 from railwright.gate._errors import GateError
 from railwright.gate._lane import Claim, Lane, Unit, units_of
 from railwright.gate._paired import Baseline, find_baseline, load_baseline
@@ -45,7 +45,8 @@ class GatePlan:
     """One gate with its suite in the registered order and its boundaries.
 
     ``threshold`` is the limit; ``plan.confidence`` already carries the share of alpha that this
-    attempt may spend. ``scorer`` is ``name@version`` of what judges the answers.
+    attempt may spend. ``scorer`` is ``name@version`` of what judges the answers, ``cases``
+    the digest of what is asked.
     """
 
     gate: Gate
@@ -57,6 +58,7 @@ class GatePlan:
     attempts: int
     baseline: Baseline | None = None
     scorer: str = ""
+    cases: str = ""
 
     @property
     def planned_calls(self) -> int:
@@ -88,8 +90,9 @@ class GatePlan:
             "attempts": self.attempts,
             "binds": list(self.gate.binds),
             "sources": len(self.units),
+            "own_cases": self.suite.replaced,
             "order": order_digest(self.units),
-            "cases": cases_digest(case for unit in self.units for case in unit.cases),
+            "cases": self.cases,
             "coverage_floor": COVERAGE_FLOOR,
             "plan": self.plan.to_dict(),
             "slices": [
@@ -180,7 +183,7 @@ def make_plan(  # noqa: PLR0913 (the plan's inputs, each named)
     attempt_of: Callable[[str, str], int] | None = None,
     only: Sequence[str] = (),
     scorers: Mapping[str, str] | None = None,
-    scorer_of: Callable[[Suite], str] | None = None,
+    scorer_of: Callable[[str], str] | None = None,
     target: Mapping[str, Any] | None = None,
     epoch: int = 0,
 ) -> CheckPlan:
@@ -201,12 +204,14 @@ def make_plan(  # noqa: PLR0913 (the plan's inputs, each named)
     Raises:
         GateError: a suite cannot be measured as it stands; ManifestError: the gates have errors.
     """
-    measured, absent = applicable(suites or Suites(system), only)
+    bound_once = suites or Suites(system)
+    measured, absent = applicable(bound_once, only)
     plans: list[GatePlan] = []
     for gate, bound in measured:
         plan = _plan_gate(system, gate, bound, seed)
+        plan = replace(plan, cases=bound_once.cases_digest(gate.suite))
         if scorer_of is not None:
-            plan = replace(plan, scorer=scorer_of(plan.suite))
+            plan = replace(plan, scorer=scorer_of(gate.suite))
         if attempt_of is not None:
             key = plan.key(subject.digest, seed, epoch, target or {})
             plan = replace(plan, attempt=attempt_of(gate.id, key))
@@ -349,6 +354,11 @@ def _slice_plans(gate: Gate, units: Sequence[Unit], confidence: float) -> list[S
         value = slice_value(unit, gate.slices.by)
         if value:
             counts[value] = counts.get(value, 0) + 1
+    if not counts:
+        raise GateError(
+            f"gate {gate.id}: no case of the suite {gate.suite} has a slice {gate.slices.by!r}",
+            "mend `slices.by`, or add the slice to the cases",
+        )
     threshold = gate.slices.requirement.number
     return [
         SlicePlan(gate.slices.by, value, gate.slices.require, single_look(n, threshold, confidence))
@@ -396,18 +406,6 @@ def order_digest(units: Sequence[Unit]) -> str:
     """Digest of the registered order: sources and case ids, nothing of their content."""
     text = "\n".join(f"{u.source}\t{','.join(c.id for c in u.cases)}" for u in units)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def cases_digest(cases: Iterable[Case]) -> str:
-    """Digest of the cases as they are put, plants filled in; their order plays no part.
-
-    Other plants or other words are another measurement, though ids and order stay the same.
-    """
-    texts = sorted(canonical(case) for case in cases)
-    whole = hashlib.sha256()
-    for text in texts:
-        whole.update(len(text).to_bytes(8, "big") + text)
-    return "sha256:" + whole.hexdigest()
 
 
 def canonical(value: Any) -> bytes:

@@ -24,8 +24,9 @@ class Schedule:
         *,
         repeat: int = 0,
         concurrency: int = 1,
-        on_sample: Callable[[Sample], None] | None = None,
+        on_sample: Callable[[Sample, bool], None] | None = None,
     ) -> None:
+        """``on_sample`` gets each sample once, and whether this part of the run made it."""
         self._lanes = list(lanes)
         self._by_suite = {lane.suite: lane for lane in lanes}
         self._next = [0] * len(lanes)
@@ -53,7 +54,7 @@ class Schedule:
 
     def restore(self, sample: Sample) -> None:
         """Take a sample that an interrupted run has stored; it is not handed out again."""
-        self._record(sample)
+        self._record(sample, new=False)
 
     def next(self) -> Task | None:
         """Return the next task, or None when every gate is decided or out of sources."""
@@ -71,16 +72,16 @@ class Schedule:
 
     def done(self, task: Task, sample: Sample) -> None:  # noqa: ARG002
         """Take a sample that is stored durably."""
-        self._record(sample)
+        self._record(sample, new=True)
 
-    def _record(self, sample: Sample) -> None:
+    def _record(self, sample: Sample, *, new: bool) -> None:
         key = (sample.suite, sample.order, sample.repeat)
         if key in self._done or sample.suite not in self._by_suite:
             return
         self._done.add(key)
         self._by_suite[sample.suite].add(sample)
         if self._on_sample:
-            self._on_sample(sample)
+            self._on_sample(sample, new)
 
     def _choose(self) -> int | None:
         best: tuple[int, int, int] | None = None

@@ -12,10 +12,10 @@ from railwright.gate import GateVerdict, Verdict
 from railwright.report._text import (
     MARKS,
     attempt,
+    coverage,
     duration,
     effort,
     headline,
-    percent,
     rate,
 )
 
@@ -153,7 +153,8 @@ def to_markdown(verdict: Verdict) -> str:
         "|---|---|---|---|---|---|",
     ]
     for gate in verdict.gates:
-        warn = "" if gate.blocking or gate.outcome == "pass" else " (warns)"
+        open_gate = gate.outcome in {"fail", "inconclusive"}
+        warn = " (warns)" if open_gate and not gate.blocking else ""
         lines.append(
             f"| {gate.id} | {MARKS[gate.outcome]}{warn} | `{gate.require}` | {rate(gate.bounds)} "
             f"| {effort(gate.effort)} | {', '.join(gate.controls)} |"
@@ -168,9 +169,10 @@ def to_markdown(verdict: Verdict) -> str:
 
 
 def _open_item(gate: GateVerdict) -> str:
-    coverage = f" Coverage {percent(gate.coverage.ratio)}." if gate.coverage else ""
+    missing = gate.coverage is not None and gate.coverage.missing > 0
+    cover = f" Coverage: {coverage(gate.coverage)}." if gate.coverage and missing else ""
     age = ""
     if gate.evidence and gate.evidence.age_seconds > 60:
         age = f" Evidence is {duration(gate.evidence.age_seconds)} old."
     reasons = " ".join(gate.reasons)
-    return f"- **{gate.id}**: {reasons}{coverage}{age} {gate.mend}".rstrip()
+    return f"- **{gate.id}**: {reasons}{cover}{age} {gate.mend}".rstrip()
