@@ -302,7 +302,8 @@ def _plan_gate(system: System, gate: Gate, bound: BoundSuite, seed: int) -> Gate
     if gate.requirement.baseline:
         suite = bound.suite
         earlier = load_baseline(system, suite.name, suite.digest, gate.metric, units)
-        whole = single_look(len(units), 0.5, confidence)
+        reached = earlier.asked if earlier is not None else len(units)
+        whole = single_look(reached, 0.5, confidence)
         return GatePlan(gate, suite, units, whole, (), 1, attempts, earlier)
     plan = _boundaries(gate, confidence, len(units))
     slices = tuple(_slice_plans(gate, units, confidence))
