@@ -6,6 +6,7 @@ import io
 import json
 from xml.etree import ElementTree as ET
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -63,7 +64,8 @@ def test_junit_and_sarif_agree_with_the_verdict(rows: list[tuple[str, bool]]) ->
     results = {r["ruleId"]: r for r in log["runs"][0]["results"]}
     rules = {r["id"] for r in log["runs"][0]["tool"]["driver"]["rules"]}
     failures = 0
-    for item, case in zip(gates, suite.iter("testcase"), strict=True):
+    *cases, whole = suite.iter("testcase")
+    for item, case in zip(gates, cases, strict=True):
         failure, skipped = case.find("failure"), case.find("skipped")
         stops = item.outcome in {"fail", "inconclusive"} and item.blocking
         assert (failure is not None) == stops
@@ -76,8 +78,21 @@ def test_junit_and_sarif_agree_with_the_verdict(rows: list[tuple[str, bool]]) ->
             level = results[item.id]["level"]
             assert (level == "error") == (item.outcome == "fail" and item.blocking)
             assert (level == "note") == (not item.blocking)
-    assert suite.get("failures") == str(failures)
+    assert (whole.find("failure") is not None) == (failures == 0)
+    assert suite.get("failures") == str(max(1, failures))
     assert set(results) <= rules
+
+
+def test_a_ledger_that_does_not_verify_is_red_in_junit() -> None:
+    found = verdict(gate("secrets", "pass"), code=4)
+    broken = msgspec.structs.replace(
+        found, ledger=msgspec.structs.replace(found.ledger, ok=False), outcome="inconclusive"
+    )
+    failure = ET.fromstring(to_junit(broken)).find(".//failure")
+    assert failure is not None
+    assert failure.get("type") == "integrity"
+    passing = msgspec.structs.replace(found, exit_code=0, outcome="pass")
+    assert ET.fromstring(to_junit(passing)).find(".//failure") is None
 
 
 def test_json_holds_the_whole_verdict() -> None:

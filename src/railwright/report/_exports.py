@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -35,6 +36,7 @@ def to_junit(verdict: Verdict) -> bytes:
     not block or does not apply is skipped.
     """
     cases = [_junit_case(verdict, gate) for gate in verdict.gates]
+    cases.append(_junit_whole(verdict, cases))
     failures = sum(case.find("failure") is not None for case in cases)
     skipped = sum(case.find("skipped") is not None for case in cases)
     counts = {
@@ -57,6 +59,18 @@ def to_junit(verdict: Verdict) -> bytes:
     suite.extend(cases)
     ET.indent(suites)
     return bytes(ET.tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _junit_whole(verdict: Verdict, cases: Sequence[ET.Element]) -> ET.Element:
+    """The verdict itself as a case: red where it stops the release and no gate says so."""
+    name = {"classname": f"{verdict.system}.verdict", "name": "ledger and verdict", "time": "0"}
+    whole = ET.Element("testcase", name)
+    said = any(case.find("failure") is not None for case in cases)
+    if verdict.exit_code and (not said or not verdict.ledger.ok):
+        kind = "integrity" if not verdict.ledger.ok else verdict.outcome
+        message = f"exit code {verdict.exit_code}: {headline(verdict)}"
+        ET.SubElement(whole, "failure", {"type": kind, "message": message})
+    return whole
 
 
 def _junit_case(verdict: Verdict, gate: GateVerdict) -> ET.Element:
