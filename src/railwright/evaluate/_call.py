@@ -242,7 +242,7 @@ class Caller:
                 )
                 raise Halt("fatal", message, "connect") from error
         elif last or self._refused >= _DEAD_AT_FIRST:
-            raise Halt("fatal", f"the endpoint is not there: {error}", "connect") from error
+            raise Halt("fatal", str(error), "connect") from error
 
     async def _pause(self, seconds: float) -> None:
         try:

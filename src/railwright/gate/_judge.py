@@ -228,7 +228,14 @@ def _beyond(attempt: int, attempts: int) -> str:
 def _against_limit(claim: Claim, outcome: Outcome) -> str:
     bounds, limit = bounds_of(claim), claim.plan.threshold
     end = f"At most {bounds.high:.2%}" if outcome == "pass" else f"At least {bounds.low:.2%}"
-    return f"{end} of sources fail ({bounds.confidence:.1%} bound); the limit is {limit:.1%}."
+    return (
+        f"{end} of sources fail ({_plain(bounds.confidence)} bound); the limit is {_plain(limit)}."
+    )
+
+
+def _plain(share: float) -> str:
+    """A percentage without digits that say nothing: 95%, 97.5%."""
+    return f"{100 * share:.4g}%"
 
 
 def _compared(
@@ -277,6 +284,14 @@ def _mend(outcome: Outcome, claim: Claim, evidence: GateEvidence, command: str) 
         )
     if claim.decided:
         return "Add independent sources to the suite (`suites:` in system.yaml), then run again."
+    if not claim.plan.can_pass:
+        suite = evidence.predicate.get("suite", "")
+        return (
+            "No budget makes it pass: add cases of your own, `suites: "
+            f"{{{suite}: {{path: cases/{suite}.jsonl, mode: extend}}}}` in system.yaml."
+        )
+    if evidence.predicate.get("stopped") == "interrupted":
+        return f"Run `{command} --resume`."
     return f"Run `{command} --resume` with a larger budget."
 
 
