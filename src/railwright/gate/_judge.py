@@ -277,6 +277,11 @@ def _mend(outcome: Outcome, claim: Claim, evidence: GateEvidence, command: str) 
             f"Register {evidence.attempt + 1} attempts (`attempts: {evidence.attempt + 1}` of the "
             "gate) and run again; alpha is then split over them."
         )
+    return _mend_open(claim, evidence, command)
+
+
+def _mend_open(claim: Claim, evidence: GateEvidence, command: str) -> str:
+    """What settles a gate whose evidence can be used but does not suffice."""
     if claim.coverage < claim.floor:
         return (
             "See why answers could not be used (statuses in the report), mend the system, the "
@@ -290,9 +295,8 @@ def _mend(outcome: Outcome, claim: Claim, evidence: GateEvidence, command: str) 
             "No budget makes it pass: add cases of your own, `suites: "
             f"{{{suite}: {{path: cases/{suite}.jsonl, mode: extend}}}}` in system.yaml."
         )
-    if evidence.predicate.get("stopped") == "interrupted":
-        return f"Run `{command} --resume`."
-    return f"Run `{command} --resume` with a larger budget."
+    more = "" if evidence.predicate.get("stopped") == "interrupted" else " with a larger budget"
+    return f"Run `{command} --resume`{more}."
 
 
 def _slices(gate: Gate, evidence: GateEvidence) -> tuple[SliceResult, ...]:

@@ -207,6 +207,7 @@ class Session:
             lanes,
             repeat=plan.epoch,
             concurrency=self.limits().concurrency,
+            held=self._held(plan),
             on_sample=count,
         )
         rai = self.system.root / "rai"
@@ -283,6 +284,15 @@ class Session:
             price=config_from(self.system.manifest.target).price,
             max_output_tokens=self.system.manifest.target.max_tokens,
         )
+
+    def _held(self, plan: CheckPlan) -> dict[str, int]:
+        """Sources of each suite whose outcomes the ledger holds under this registration."""
+        held: dict[str, int] = {}
+        for gate in plan.gates:
+            key = gate.key(self.subject.digest, plan.seed, plan.epoch, plan.target)
+            known = self.index.attempts(gate.gate.id).seen.get(key, {})
+            held[gate.suite.name] = max(held.get(gate.suite.name, 0), len(known))
+        return held
 
     def record(
         self,

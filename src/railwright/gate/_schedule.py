@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from railwright.evaluate import Sample, Task
 from railwright.gate._lane import Lane
@@ -24,9 +24,20 @@ class Schedule:
         *,
         repeat: int = 0,
         concurrency: int = 1,
+        held: Mapping[str, int] | None = None,
         on_sample: Callable[[Sample, bool], None] | None = None,
     ) -> None:
-        """``on_sample`` gets each sample once, and whether this part of the run made it."""
+        """Make the source of tasks.
+
+        Args:
+            lanes: one a suite.
+            repeat: number of the repetition; also tells cached answers apart.
+            concurrency: calls in flight at most.
+            held: sources of a suite whose outcome the ledger holds under this registration: their
+                answers are awaited before more are asked for, since they may decide all.
+            on_sample: gets each sample once, and whether this part of the run made it.
+        """
+        self._held = dict(held or {})
         self._lanes = list(lanes)
         self._by_suite = {lane.suite: lane for lane in lanes}
         self._next = [0] * len(lanes)
@@ -89,7 +100,8 @@ class Schedule:
             handed = self._next[index]
             if handed >= len(lane.units) or not lane.open:
                 continue
-            if handed - lane.prefix >= self._ahead:
+            held = self._held.get(lane.suite, 0)
+            if handed - lane.prefix >= self._ahead or lane.prefix < held <= handed:
                 continue
             if handed < PROBE_SOURCES:
                 rank = (0, handed, index)
