@@ -99,7 +99,7 @@ def test_changed_cases_or_scorer_are_another_run(cases: Path, target: str, tmp_p
     with pytest.raises(StoreError, match="scorers"):
         evaluate_file(cases, target, "exact", tmp_path / "run")
     cases.write_text(cases.read_text().replace("unknowable", "knowable"))
-    with pytest.raises(StoreError, match="suites: golden was sha256:"):
+    with pytest.raises(StoreError, match="suites 'golden' was sha256:"):
         evaluate_file(cases, target, "contains", tmp_path / "run")
 
 
