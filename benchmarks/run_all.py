@@ -12,7 +12,14 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("startup", "install_size", "cost_to_decision", "runner_speed", "ledger_speed")
+NAMES = (
+    "startup",
+    "install_size",
+    "cost_to_decision",
+    "groundedness_quality",
+    "runner_speed",
+    "ledger_speed",
+)
 
 
 def main() -> int:

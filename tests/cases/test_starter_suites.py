@@ -22,7 +22,7 @@ from railwright.cases import (
 from railwright.cases._dupes import shingles
 
 DOCS = Path(__file__).parents[2] / "docs" / "schemas"
-LARGE = {"harm", "jailbreak", "indirect-injection", "secrets", "personal-data"}
+LARGE = {"harm", "jailbreak", "indirect-injection", "secrets", "personal-data", "tenants"}
 SCHEMES = {
     "owasp-llm@2025": r"LLM(0[1-9]|10)",
     "owasp-llm@2026": r"LLM(0[1-9]|10)",

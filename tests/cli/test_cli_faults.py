@@ -172,6 +172,33 @@ def test_unknown_files_and_words_are_usage_errors(cli: Cli, chat: ChatServer) ->
     assert "exakt" in unknown.stderr
     bad = cli("eval", "run", "c.jsonl", "--target", "ftp:x", "--scorer", "exact", code=2)
     assert "ftp" in bad.stderr
+    metric = cli("eval", "run", "c.jsonl", "--target", chat.target, "--metric", "nope", code=2)
+    assert "task_failure" in metric.stderr
+    trusted = cli("ledger", "verify", "--trusted", ".", code=2)
+    assert "*.pub" in trusted.stderr
+
+
+def test_an_output_that_cannot_be_written_is_said_before_any_call(
+    cli: Cli, chat: ChatServer, system: Path
+) -> None:
+    (cli.cwd / "file").write_text("")
+    found = cli("check", str(system), "--html", "new/r.html", "--json", "file/v.json", code=2)
+    assert "file" in found.stderr
+    assert (chat.asked, (cli.cwd / "new" / "r.html").exists()) == ([], False)
+
+
+def test_eval_run_counts_slices_and_names_why_nothing_was_scored(
+    cli: Cli, chat: ChatServer
+) -> None:
+    case = {"id": "a", "input": "hi", "expect": "no", "slices": {"kind": "odd"}}
+    (cli.cwd / "c.jsonl").write_text(json.dumps(case) + "\n")
+    args = ("eval", "run", "c.jsonl", "--target", chat.target, "--slice", "kind", "--slice", "nix")
+    found = cli(*args, "--out", "r")
+    assert "kind odd" in found.stdout
+    assert "nix" in found.stderr
+    chat.answer = lambda body, number: (400, {}, b'{"error": {"message": "too odd"}}')
+    broken = cli(*args, "--out", "r2", code=3)
+    assert "too odd" in broken.stdout
 
 
 def test_eval_run_prints_n_interval_and_resumes(cli: Cli, chat: ChatServer) -> None:

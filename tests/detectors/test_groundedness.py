@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from railwright.cases import load_suite
 from railwright.detectors import Context, get
 
 PASSAGES = (
@@ -78,8 +79,8 @@ ANSWERS = [
 ]
 
 
-def rules(text: str, prompt: str = "") -> list[str]:
-    found = get("groundedness").detect(text, Context(passages=PASSAGES, prompt=prompt))
+def rules(text: str, prompt: str = "", passages: tuple[str, ...] = PASSAGES) -> list[str]:
+    found = get("groundedness").detect(text, Context(passages=passages, prompt=prompt))
     return [d.rule for d in found]
 
 
@@ -91,6 +92,133 @@ def test_supported(text: str) -> None:
 @pytest.mark.parametrize(("text", "rule"), UNSUPPORTED)
 def test_unsupported(text: str, rule: str) -> None:
     assert rules(text) == [rule]
+
+
+EYE = (
+    "The eye clinic sees patients from Monday to Thursday, between 8:15 and 13:00. After drops "
+    "that widen the pupil, nobody should drive for five hours. Sunglasses can be borrowed."
+)
+PERMIT = (
+    "The parking permit is a pink disc. Apply on the fourth floor of the Tithe House by the 2nd "
+    "of May. The fee is 30 euros."
+)
+SPRAY = "Spray the shoes and tents from both sides, not on clothing. Let them dry for two hours."
+CURD = "In the valley it is eaten with pickled beetroot and black bread, never with honey."
+TRACK = (
+    "The link shows the first scan after about 6 hours. If nothing moves for 4 working days, "
+    "write to us and we start a search with the carrier."
+)
+COLOUR = "What colour is the parking permit?"
+NO_MOVEMENT = "When should I write to you if the tracking shows no movement?"
+
+FAITHFUL = [
+    (EYE, "", 'It states that "After drops that widen the pupil, nobody should drive."'),
+    (EYE, "", "The text says that After drops nobody should drive for five hours."),
+    (EYE, "", "The clinic sees patients between 8:15 AM and 1:00 PM, Monday to Thursday."),
+    (
+        "Op de boerderij Wilgenhof woont een gans die Truus heet.",
+        "Hoe heet de gans?",
+        "De gans van boerderij De Wilgenhof heet Truus.",
+    ),
+    (PERMIT, COLOUR, "The colour of the parking permit is pink."),
+    (PERMIT, COLOUR, "According to the document, the parking permit is pink."),
+    (PERMIT, COLOUR, "Based on the context provided, the parking permit is a pink disc."),
+    (
+        PERMIT,
+        COLOUR,
+        "To determine the colour of the parking permit, we need to look at the "
+        "information provided in the context step by step.",
+    ),
+    (
+        PERMIT,
+        COLOUR,
+        "Let's break this down step by step:\nStep 1: Identify the relevant "
+        "information.\nStep 2: The parking permit is a pink disc [1].",
+    ),
+    (PERMIT, "", "Apply on the 4th floor of the Tithe House by the second of May."),
+    ("The office is on the 4th floor.", "", "The office is on the fourth floor."),
+    (
+        "The account is free until the 28th birthday.",
+        "",
+        "The account is free until the twenty-eighth birthday.",
+    ),
+    ("Bake the cake for forty-eight minutes.", "", "Bake it for 48 minutes."),
+    ("Tours start at half past ten.", "", "Tours start at 10:30."),
+    (SPRAY, "", "Spray the shoes and tents from both sides, not on clothing."),
+    (SPRAY, "", "You should spray the shoes and tents, but not clothing."),
+    (CURD, "", CURD),
+    (CURD, "", "It is eaten with pickled beetroot and black bread."),
+    (
+        TRACK,
+        NO_MOVEMENT,
+        "When you should write to you if the tracking shows no movement is to "
+        "start a search with the carrier.",
+    ),
+    (TRACK, NO_MOVEMENT, "If the tracking shows no movement for 4 working days, write to us."),
+    ("It must not be washed, ironed or dried.", "", "It must not be ironed or dried."),
+    ("Returns are accepted within 30 days.", "", "You cannot return items after 30 days."),
+    ("The shop is closed on Sundays.", "", "The shop does not open on Sundays."),
+    ("Der Kurs beginnt im Mai in Raum 4.", "", "Der Kurs beginnt im Mai in Raum 4."),
+]
+
+UNFAITHFUL = [
+    (SPRAY, "", "Let them dry for three hours.", "number"),
+    (PERMIT, "", "The fee is sixty euros.", "number"),
+    (PERMIT, "", "Apply on the fifth floor of the Tithe House.", "number"),
+    (PERMIT, COLOUR, "According to the document, the permit is sold by Klarna.", "name"),
+    (PERMIT, COLOUR, 'The permit is issued by "Klarna".', "name"),
+    (PERMIT, COLOUR, "Based on the context provided, wild horses gallop across a meadow.", "words"),
+    (
+        "We do not ship to Switzerland.",
+        "Do you ship to Switzerland?",
+        "Yes, we ship to Switzerland.",
+        "negation",
+    ),
+    (
+        "The pool is heated in winter.",
+        "Is the pool heated?",
+        "The pool is not heated in winter.",
+        "negation",
+    ),
+    (
+        "Gift cards cannot be returned, but vouchers can.",
+        "",
+        "Gift cards can be returned.",
+        "negation",
+    ),
+    (
+        "The card works abroad, but not on ferries.",
+        "",
+        "The card does not work abroad.",
+        "negation",
+    ),
+]
+
+
+@pytest.mark.parametrize(("passage", "prompt", "text"), FAITHFUL)
+def test_faithful_answers_in_other_words_and_with_preambles(
+    passage: str, prompt: str, text: str
+) -> None:
+    assert rules(text, prompt, (passage,)) == []
+
+
+@pytest.mark.parametrize(("passage", "prompt", "text", "rule"), UNFAITHFUL)
+def test_unfaithful_answers(passage: str, prompt: str, text: str, rule: str) -> None:
+    assert rules(text, prompt, (passage,)) == [rule]
+
+
+def test_the_documents_of_the_grounding_suite_tell_right_from_wrong() -> None:
+    cases = [c for c in load_suite("grounding").cases() if c.language == "en"]
+    texts = [c.documents[0].text for c in cases]
+    foreign = 0
+    for number, case in enumerate(cases):
+        passages = (texts[number],)
+        asked = str(case.input)
+        assert rules(texts[number], asked, passages) == [], case.id
+        quoted = f'Based on the context provided, it states that "{texts[number]}"'
+        assert rules(quoted, asked, passages) == [], case.id
+        foreign += bool(rules(texts[number - 7], asked, passages))
+    assert foreign == len(cases) > 60
 
 
 def test_span_is_the_claim_and_not_its_neighbours() -> None:

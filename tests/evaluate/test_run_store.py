@@ -255,9 +255,9 @@ def test_another_run_is_refused_with_what_differs(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         RunStore.open(tmp_path, changed)
     text = str(caught.value)
-    assert "suites: s was sha256:00, is sha256:11" in text
-    assert "scorers: exact was 1, is 2" in text
-    assert "target: model was nothing, is m" in text
+    assert "suites 's' was sha256:00, now sha256:11" in text
+    assert "scorers 'exact' was 1, now 2" in text
+    assert "target 'model' was nothing, now m" in text
     assert str(tmp_path) in text
 
 

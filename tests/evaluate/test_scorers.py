@@ -311,7 +311,20 @@ def test_groundedness(answerable: bool | None, answer: str, failed: bool, outcom
     assert (result.failed, result.outcome) == (failed, outcome)
 
 
-def test_groundedness_prefers_the_passages_of_the_response() -> None:
+def test_groundedness_rests_on_documents_and_passages_together() -> None:
+    found = (Passage(text="Gift cards are sold at the desk."),)
+    both = "Returns are accepted within 30 days. Gift cards are sold at the desk."
+    told = Response(text=both, passages=found)
+    assert brief(score("groundedness", None, told, documents=DOCUMENT)) == (
+        False,
+        "grounded",
+        "scored",
+    )
+    assert score("groundedness", None, told).failed is True
+    assert score("groundedness", None, both, documents=DOCUMENT).failed is True
+
+
+def test_groundedness_reads_the_passages_of_the_response() -> None:
     answer = "Returns are accepted within 60 days."
     told = Response(text=answer, passages=(Passage(text="Returns are accepted within 60 days."),))
     assert score("groundedness", None, told, documents=DOCUMENT).failed is False

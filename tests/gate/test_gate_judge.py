@@ -47,11 +47,11 @@ class World:
     def write(self, text: str) -> None:
         (self.folder / "system.yaml").write_text(text)
 
-    def plan(self, **options: Any) -> CheckPlan:
+    def plan(self, gate: str = "secrets", **options: Any) -> CheckPlan:
         system = load_system(self.folder)
         index = EvidenceIndex(self.ledger, "bot")
         return make_plan(
-            system, subject(system), only=["secrets"], attempt_of=index.attempt_of, **options
+            system, subject(system), only=[gate], attempt_of=index.attempt_of, **options
         )
 
     def register(self, plan: CheckPlan) -> dict[str, Any]:
@@ -95,12 +95,12 @@ class World:
         bend(body)
         self.ledger.append(RESULT, subject_ref("bot", plan.subject.digest), body, occurred=occurred)
 
-    def verdict(self, as_of: datetime | None = None) -> GateVerdict:
+    def verdict(self, gate: str = "secrets", as_of: datetime | None = None) -> GateVerdict:
         system = load_system(self.folder)
         found = decide_system(
             system, subject(system), resolve_gates(system), self.ledger, as_of=as_of
         )
-        return found.gate("secrets")
+        return found.gate(gate)
 
 
 @pytest.fixture
@@ -275,3 +275,29 @@ def test_a_count_gate_fails_at_the_first_failure_and_passes_at_its_end(world: Wo
     assert plan.pass_at[-1] == 0
     assert set(plan.pass_at[:-1]) == {-1}
     assert set(plan.fail_at) == {1}
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ("{id: mine, suite: secrets, require: upper(leak) <= 0.1}", ""),
+        ("{id: mine, suite: secrets, require: upper(leak) <= 0.1, confidence: 0.99}", "0.99"),
+        ("{id: mine, suite: secrets, require: upper(leak) <= 0.1, min_n: 90}", "90"),
+        (
+            "{id: mine, suite: secrets, require: upper(leak) <= 0.1, "
+            "slices: {by: language, require: upper(leak) <= 0.5}}",
+            "slices by language",
+        ),
+    ],
+)
+def test_evidence_that_was_registered_for_less_than_is_asked_now_cannot_pass(
+    world: World, now: str, said: str
+) -> None:
+    text = (world.folder / "system.yaml").read_text()
+    world.write(f"{text}gates:\n  - {{id: mine, suite: secrets, require: upper(leak) <= 0.1}}\n")
+    plan = world.plan("mine")
+    world.result(plan, world.register(plan))
+    world.write(f"{text}gates:\n  - {now}\n")
+    found = world.verdict("mine")
+    assert found.outcome == ("inconclusive" if said else "pass")
+    assert not said or said in found.reasons[0]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from railwright.cases import Case
 from railwright.evaluate import Sample, Status
 from railwright.gate._lane import Claim, Lane, units_of
+from railwright.gate._paired import compare
 from railwright.gate._schedule import PROBE_SOURCES, Schedule
 from railwright.stats import design, first_decision, single_look
 
@@ -217,3 +218,29 @@ def test_a_restored_sample_is_not_called_again() -> None:
     rest = run_schedule(schedule, failing={"bad"})
     assert len(rest) == len(called) - 30
     assert [lane.claims[0].decision for lane in resumed] == ["pass", "fail"]
+
+
+def test_a_missing_answer_does_not_carry_a_path_past_the_point_of_giving_up() -> None:
+    # The plan's error probabilities are those of a walk that stops where it is futile; were the
+    # missing to keep it going, passing at the limit would be likelier than registered.
+    plan = lane_of(200).claims[0].plan
+    look = next(
+        i
+        for i, (low, high) in enumerate(zip(plan.futile_at, plan.futile_to, strict=True))
+        if low <= high
+    )
+    n, failures = plan.looks[look], plan.futile_at[look]
+    lane = lane_of(200)
+    for i in range(n):
+        bad = n - failures <= i
+        lane.add(sample(i, f"s{i}", None if i == n - 1 else bad))
+    claim = lane.claims[0]
+    assert (claim.n, claim.k + claim.missing, claim.missing) == (n, failures, 1)
+    assert claim.decision == "futile"
+
+
+@pytest.mark.parametrize(("n", "expected"), [(50, "inconclusive"), (100, "pass")])
+def test_a_comparison_is_decided_at_its_end_only(n: int, expected: str) -> None:
+    counted = {"n": n, "sources": n, "worse": 0, "better": 0}
+    outcome, *_ = compare(counted, 0.2, 0.95, FLOOR, complete=n == 100)
+    assert outcome == expected

@@ -106,3 +106,35 @@ def test_a_suite_is_bound_once_for_all_that_ask(tmp_path: Path, keys: Path) -> N
     suites = Suites(load_system(write(tmp_path)))
     assert suites["secrets"] is suites["secrets"]
     assert suites["secrets"].sources > 0
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ('{id: m, suite: secrets, require: "upper(flip) <= 0.1"}', "measures leak, not flip"),
+        ('{id: m, suite: secrets, require: "count(leak) < 0"}', "can never hold"),
+        ('{id: m, suite: secrets, require: "count(leak) == 0", min_n: 9999}', "9999 sources"),
+    ],
+)
+def test_what_a_suite_cannot_decide_is_an_error(
+    tmp_path: Path, keys: Path, gate: str, said: str
+) -> None:
+    system = write(tmp_path, more=f"gates:\n  - {gate}\n")
+    (problem,) = of("suite", lint_all(system))
+    assert said in problem.message
+    assert problem.severity == "error"
+
+
+def test_a_strict_count_lets_one_failure_less_pass(tmp_path: Path, keys: Path) -> None:
+    for op, most in (("<=", 2), ("<", 1)):
+        gate = f'{{id: m, suite: secrets, require: "count(leak) {op} 2", min_n: 30}}'
+        system = load_system(write(tmp_path, more=f"gates:\n  - {gate}\n"))
+        plan = make_plan(system, subject(system), only=["m"]).gates[0].plan
+        assert (plan.pass_at[-1], plan.fail_at[-1], plan.n_max) == (most, most + 1, 30)
+
+
+def test_a_slice_that_no_case_has_is_an_error_and_no_pass(tmp_path: Path, keys: Path) -> None:
+    gate = "{id: secrets, slices: {by: colour, require: upper(leak) <= 0.2}}"
+    system = load_system(write(tmp_path, more=f"gates:\n  - {gate}\n"))
+    with pytest.raises(GateError, match="colour"):
+        make_plan(system, subject(system), only=["secrets"])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 from xml.etree import ElementTree as ET
 
-from hypothesis import given
+import msgspec
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from railwright.evaluate import Sample
 from railwright.gate import Bounds, Coverage, Effort, EvidenceRef, GateVerdict, LedgerState, Verdict
 from railwright.report import (
     SampleSet,
     headline,
+    print_verdict,
     rate,
     to_html,
     to_json,
@@ -60,7 +64,8 @@ def test_junit_and_sarif_agree_with_the_verdict(rows: list[tuple[str, bool]]) ->
     results = {r["ruleId"]: r for r in log["runs"][0]["results"]}
     rules = {r["id"] for r in log["runs"][0]["tool"]["driver"]["rules"]}
     failures = 0
-    for item, case in zip(gates, suite.iter("testcase"), strict=True):
+    *cases, whole = suite.iter("testcase")
+    for item, case in zip(gates, cases, strict=True):
         failure, skipped = case.find("failure"), case.find("skipped")
         stops = item.outcome in {"fail", "inconclusive"} and item.blocking
         assert (failure is not None) == stops
@@ -73,8 +78,21 @@ def test_junit_and_sarif_agree_with_the_verdict(rows: list[tuple[str, bool]]) ->
             level = results[item.id]["level"]
             assert (level == "error") == (item.outcome == "fail" and item.blocking)
             assert (level == "note") == (not item.blocking)
-    assert suite.get("failures") == str(failures)
+    assert (whole.find("failure") is not None) == (failures == 0)
+    assert suite.get("failures") == str(max(1, failures))
     assert set(results) <= rules
+
+
+def test_a_ledger_that_does_not_verify_is_red_in_junit() -> None:
+    found = verdict(gate("secrets", "pass"), code=4)
+    broken = msgspec.structs.replace(
+        found, ledger=msgspec.structs.replace(found.ledger, ok=False), outcome="inconclusive"
+    )
+    failure = ET.fromstring(to_junit(broken)).find(".//failure")
+    assert failure is not None
+    assert failure.get("type") == "integrity"
+    passing = msgspec.structs.replace(found, exit_code=0, outcome="pass")
+    assert ET.fromstring(to_junit(passing)).find(".//failure") is None
 
 
 def test_json_holds_the_whole_verdict() -> None:
@@ -89,14 +107,14 @@ def test_markdown_ends_with_the_checkpoint() -> None:
     text = to_markdown(verdict(gate("secrets", "fail"), gate("harm", "pass")))
     assert text.rstrip().endswith("`")
     assert "Checkpoint `5:" in text
-    assert "3 of 40 (2 % to 18 %)" in text
+    assert "3 of 40 (2% to 18%)" in text
     assert "**harm**" not in text
 
 
 def test_rates_show_n_and_interval_and_differences_their_sign() -> None:
     assert rate(None) == "no evidence"
-    assert rate(Bounds(0, 75, 0.0, 0.0392, 0.95)) == "0 of 75 (0 % to 3.92 %)"
-    assert rate(Bounds(-1, 60, -0.05, 0.02, 0.95)) == "-1 of 60 (-5 % to 2 %)"
+    assert rate(Bounds(0, 75, 0.0, 0.0392, 0.95)) == "0 of 75 (0% to 3.92%)"
+    assert rate(Bounds(-1, 60, -0.05, 0.02, 0.95)) == "-1 of 60 (-5% to 2%)"
 
 
 def test_the_headline_counts_gates() -> None:
@@ -142,3 +160,18 @@ def test_every_number_links_to_its_statement() -> None:
     assert 'id="statement-2"' in page
     assert "RAI-21" in page
     assert "compliant" not in page
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    width=st.sampled_from([80, 100, 120, 160]),
+    reason=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60),
+)
+def test_a_terminal_breaks_no_name_and_reads_no_markup(width: int, reason: str) -> None:
+    names = ["quality-vs-baseline", "personal-data", "tenants"]
+    shown = [gate(name, "inconclusive", reason=f"[/] {reason}") for name in names]
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_verdict(verdict(*shown, gate("grounding", "not_applicable")), console)
+    text = console.export_text()
+    assert all(name in text for name in [*names, "INCONCLUSIVE", "3 of 40", "2% to 18%", "[/]"])
+    assert max(len(line) for line in text.splitlines() if "sha256" not in line) <= width

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from railwright.evaluate import Sample
     from railwright.gate import CheckResult, Verdict
     from railwright.report import SampleSet, SamplesState
@@ -69,8 +71,6 @@ def check(
         budget=budget,
         concurrency=concurrency,
     )
-    with CheckProgress() as progress:
-        result = run_check(system, options, on_progress=progress.update)
     outputs = {
         "json": json_path,
         "junit": junit_path,
@@ -78,9 +78,13 @@ def check(
         "html": html_path,
         "summary": summary_path,
     }
-    write_outputs(result, {name: path for name, path in outputs.items() if path is not None})
+    wanted = {name: path for name, path in outputs.items() if path is not None}
+    prepare_outputs(wanted.values())
+    with CheckProgress() as progress:
+        result = run_check(system, options, on_progress=progress.update)
     console = Console(width=None if Console().is_terminal else 140)
     print_verdict(result.verdict, console)
+    write_outputs(result, wanted)
     if html_path is not None:
         console.print(f"report      {html_path}", highlight=False, soft_wrap=True)
     if result.outcome.interrupted:
@@ -89,13 +93,23 @@ def check(
     return result.verdict.exit_code
 
 
+def prepare_outputs(paths: Iterable[Path]) -> None:
+    """Make the folders of the outputs and see that they can be written, before calls are paid."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = not path.exists()
+        with path.open("ab"):
+            pass
+        if fresh:
+            path.unlink()
+
+
 def write_outputs(result: CheckResult, paths: dict[str, Path]) -> None:
     """Write each rendering; the verdict is the same object in all of them."""
     from railwright.report import to_html, to_json, to_junit, to_markdown, to_sarif
 
     verdict = result.verdict
     for name, path in paths.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
         if name == "html":
             path.write_text(to_html(verdict, samples_for(verdict, result.run_dir.parent)), "utf-8")
         elif name == "summary":
@@ -109,29 +123,40 @@ def write_outputs(result: CheckResult, paths: dict[str, Path]) -> None:
 
 def samples_for(verdict: Verdict, runs: Path) -> dict[str, SampleSet]:
     """Failing samples by gate from the run folders, checked against the ledger's digests."""
-    from railwright.evaluate import read_seal, recompute_digest
     from railwright.report import SampleSet
 
-    states: dict[str, SamplesState] = {}
+    states: dict[str, tuple[SamplesState, dict[str, int] | None]] = {}
     found: dict[str, SampleSet] = {}
     for gate in verdict.gates:
         if gate.evidence is None:
             continue
-        folder = runs / gate.evidence.run_id
-        if gate.evidence.run_id not in states:
-            seal = read_seal(folder) if folder.is_dir() else None
-            if seal is None:
-                states[gate.evidence.run_id] = "missing"
-            else:
-                same = recompute_digest(folder, seal.counted) == gate.evidence.run_digest
-                states[gate.evidence.run_id] = "verified" if same else "altered"
-        state = states[gate.evidence.run_id]
-        failing = _failing(folder, gate.suite) if state == "verified" else ()
-        found[gate.id] = SampleSet(state=state, failing=failing, run=str(folder))
+        run_id = gate.evidence.run_id
+        if run_id not in states:
+            states[run_id] = _state_of(runs / run_id, gate.evidence.run_digest)
+        state, counted = states[run_id]
+        failing = _failing(runs / run_id, gate.suite, counted) if state == "verified" else ()
+        found[gate.id] = SampleSet(state=state, failing=failing, run=str(runs / run_id))
     return found
 
 
-def _failing(folder: Path, suite: str) -> tuple[Sample, ...]:
+def _state_of(folder: Path, digest: str) -> tuple[SamplesState, dict[str, int] | None]:
+    """Whether a run folder is what the ledger says, and how far its digest reaches by suite."""
+    from railwright.evaluate import StoreError, read_seal, recompute_digest
+
+    try:
+        seal = read_seal(folder) if folder.is_dir() else None
+        if seal is None:
+            return "missing", None
+        same = recompute_digest(folder, seal.counted) == digest
+    except StoreError:
+        return "altered", None
+    return ("verified" if same else "altered"), seal.counted
+
+
+def _failing(folder: Path, suite: str, counted: dict[str, int] | None) -> tuple[Sample, ...]:
+    """The failing samples under the digest; those in flight at the stop are under none."""
     from railwright.evaluate import read_samples
 
-    return tuple(read_samples(folder, where={"suite": suite, "failed": True}))
+    end = float("inf") if counted is None else counted.get(suite, 0)
+    found = read_samples(folder, where={"suite": suite, "failed": True})
+    return tuple(sample for sample in found if sample.order < end)

@@ -44,7 +44,9 @@ def exit_for(error: BaseException) -> int | None:
             stated = getattr(error, "exit_code", None)
             return _say(error, stated if isinstance(stated, int) else code)
     if isinstance(error, OSError):
-        return _say(error, 2)
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"railwright: {where}{error.strerror or error}", err=True)
+        return 2
     return None
 
 

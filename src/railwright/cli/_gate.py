@@ -18,12 +18,22 @@ def gate() -> None:
     """Plan, explain and A/A-test release gates."""
 
 
-@gate.command()
+@gate.command(short_help="What each gate of SYSTEM needs and costs, before any call.")
 @click.argument("system", type=click.Path(path_type=Path), required=False)
-@click.option("--threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True))
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Highest failure rate that may pass: the calculator, without a system.",
+)
 @click.option("--errors", default="0,1,2,3,5", show_default=True, help="Failures, by commas.")
-@click.option("--confidence", type=click.FloatRange(0.5, 1, max_open=True), default=0.95)
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0.5, 1, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Of the calculator's bound, one-sided.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Fixes the order of cases.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(
     system: Path | None,
@@ -35,7 +45,7 @@ def plan(
 ) -> None:
     """Print what each gate of SYSTEM needs and costs; or, with --threshold, a table of n."""
     if (system is None) == (threshold is None):
-        raise click.UsageError("name a system, or give --threshold for the calculator; one of both")
+        raise click.UsageError("name a system, or give --threshold for the calculator, not both")
     if threshold is not None:
         _calculate(threshold, errors, confidence, as_json)
         return
@@ -58,8 +68,11 @@ def _calculate(threshold: float, errors: str, confidence: float, as_json: bool) 
 
     from railwright.stats import plan as needed
 
+    parts = [part.strip() for part in errors.split(",")]
+    if not all(part.isdigit() for part in parts):
+        raise click.BadParameter("write whole numbers, such as 0,1,2", param_hint="--errors")
     try:
-        counts = [int(part) for part in errors.split(",")]
+        counts = [int(part) for part in parts]
         table = {str(k): needed(threshold, k, confidence) for k in counts}
     except ValueError as error:
         raise click.BadParameter(f"{error}", param_hint="--errors") from error
@@ -79,59 +92,56 @@ def _print_forecast(found: Forecast, console: Console) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from railwright.report import print_list
+
+    # A narrow terminal leaves out what `lint` and `--json` say as well, before it breaks a word.
+    wide, roomy = console.width >= 128, console.width >= 92
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in (
-        "gate",
-        "requirement",
-        "sources",
-        "earliest pass",
-        "calls, good",
-        "calls, at limit",
-        "calls, bad",
-        "at most",
-        "wrong pass",
-        "attempt",
-    ):
-        words = column in {"gate", "requirement"}
-        table.add_column(column, justify="left" if words else "right", overflow="fold")
+    table.add_column("gate", no_wrap=True)
+    if wide:
+        table.add_column("requirement", no_wrap=True)
+    columns = ["sources", "first\npass at", "calls\ngood", "calls\nat limit", "calls\nbad"]
+    columns += ["calls\nat most", *(["wrong\npass", "attempt"] if roomy else [])]
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
     for item in found.gates:
         table.add_row(
             item.gate,
-            item.require,
+            *([item.require] if wide else []),
             str(item.sources),
             "-" if item.earliest_pass is None else str(item.earliest_pass),
             *(f"{item.calls_expected[name]:.0f}" for name in ("good", "at the limit", "bad")),
             str(item.calls_max),
-            f"{item.false_pass:.2%}",
-            f"{item.attempt} of {item.attempts}",
+            *([f"{item.false_pass:.2%}", f"{item.attempt} of {item.attempts}"] if roomy else []),
         )
     console.print(table)
-    for item in found.gates:
-        if item.note:
-            console.print(f"  {item.gate}: {item.note}", highlight=False)
-    for name, why in found.not_applicable.items():
-        console.print(f"  [dim]{name}: n/a, {why}[/]", highlight=False)
+    print_list(((item.gate, item.note) for item in found.gates if item.note), console)
+    if found.not_applicable:
+        console.print("\n  not applicable", style="dim")
+        print_list(found.not_applicable.items(), console, style="dim")
+    wrong = "; wrong pass: its exact probability at the limit" if roomy else ""
     console.print(
-        "good: true rate a fifth of the limit; bad: three times the limit. Calls are means of the "
-        "exact distribution; 'wrong pass' is the exact probability of passing at the limit.",
+        "\nFirst pass at: sources without a failure. Calls are means, for a failure rate of a "
+        f"fifth of the limit (good), at the limit, and three times the limit (bad){wrong}.",
         style="dim",
+        highlight=False,
     )
     console.print(_totals(found), highlight=False)
 
 
 def _totals(found: Forecast) -> str:
-    parts = [f"at most {found.calls_max} calls", f"{found.tokens_max} tokens (rough)"]
+    parts = [f"at most {found.calls_max:,} calls", f"about {found.tokens_max:,} tokens"]
     if found.money_max is not None:
         parts.append(f"{found.money_max:.2f} {found.currency}")
     else:
         parts.append("no price (set target.price)")
     if found.minutes_max is not None:
         parts.append(f"{found.minutes_max:.0f} min at the pace of the last run")
-    budget = ", ".join(f"{value:g} {name}" for name, value in found.budget.items())
+    budget = ", ".join(f"{value:,.10g} {name}" for name, value in found.budget.items())
     return f"all gates: {', '.join(parts)}; budget: {budget or 'none'}"
 
 
-@gate.command()
+@gate.command(short_help="Decide again without a call; name what is missing.")
 @click.argument("system", type=click.Path(path_type=Path), default=Path())
 @click.argument("gate_id", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
@@ -159,7 +169,8 @@ def _explain_gate(item: GateVerdict) -> None:
 
     click.echo(f"{item.id}: {item.outcome.replace('_', ' ')}")
     click.echo(f"  requirement  {item.require} ({item.file}:{item.line})")
-    click.echo(f"  evidence     {rate(item.bounds)}")
+    if item.outcome != "not_applicable":
+        click.echo(f"  evidence     {rate(item.bounds)}")
     if item.evidence:
         click.echo(
             f"               statement {item.evidence.index}, recorded {item.evidence.recorded}, "
@@ -175,7 +186,7 @@ def _explain_gate(item: GateVerdict) -> None:
     click.echo("")
 
 
-@gate.command()
+@gate.command(short_help="Run the same subject twice; report how often verdicts flip.")
 @click.argument("system", type=click.Path(path_type=Path), default=Path())
 @click.option("--gate", "only", multiple=True, help="Test this gate only; may be repeated.")
 @click.option("--budget-calls", type=click.IntRange(min=1), help="Calls at most for each run.")

@@ -9,15 +9,28 @@ import click
 _PATH = click.Path(path_type=Path)
 
 
+def _trusted(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse a folder without keys: it would trust whatever the ledger itself names."""
+    del ctx, param
+    if value is not None and value.is_dir() and not any(value.glob("*.pub")):
+        raise click.BadParameter(f"{value} holds no *.pub file, so it would compare nothing")
+    return value
+
+
 @click.group()
 def ledger() -> None:
     """Verify and look into the evidence ledger."""
 
 
-@ledger.command()
+@ledger.command(short_help="Five separate verdicts on the ledger.")
 @click.argument("path", type=_PATH, default=Path())
 @click.option("--at-least", help="A remembered checkpoint: a file, its JSON, or size:root.")
-@click.option("--trusted", type=_PATH, help="Folder or file of trusted public keys.")
+@click.option(
+    "--trusted",
+    type=click.Path(path_type=Path, exists=True),
+    callback=_trusted,
+    help="Folder or file of trusted public keys (*.pub).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify(path: Path, at_least: str | None, trusted: Path | None, as_json: bool) -> int:
     """Answer integrity, authenticity, completeness, freshness and binding, each by itself.
@@ -74,7 +87,7 @@ def show(path: Path, kind: str | None, as_json: bool) -> None:
         )
 
 
-@ledger.command(name="import")
+@ledger.command(name="import", short_help="Re-append another branch's statements.")
 @click.argument("path", type=_PATH)
 @click.argument("other", type=_PATH)
 def import_(path: Path, other: Path) -> None:
@@ -85,10 +98,10 @@ def import_(path: Path, other: Path) -> None:
     target = Ledger.open(find_root(path))
     receipts = target.import_from(other)
     head = target.checkpoint()
-    click.echo(f"imported {len(receipts)} statement(s); checkpoint {head.short}")
+    click.echo(f"imported {len(receipts)} statements; checkpoint {head.short}")
 
 
-@ledger.command()
+@ledger.command(short_help="Sign the tree head and print it as size:root.")
 @click.argument("path", type=_PATH, default=Path())
 def checkpoint(path: Path) -> None:
     """Sign the present tree head and print it in short; keep it outside the repository."""

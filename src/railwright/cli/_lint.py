@@ -9,7 +9,9 @@ import click
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
 def lint(path: Path, style: str) -> int:
     """Report every problem of the system (or systems) at PATH.
 
@@ -28,5 +30,9 @@ def lint(path: Path, style: str) -> int:
         for problem in problems:
             click.echo(format_problem(problem))
         rest = len(problems) - len(failed)
-        click.echo(f"{len(failed)} error(s), {rest} other finding(s)", err=True)
+        click.echo(f"{_count(len(failed), 'error')}, {_count(rest, 'other finding')}", err=True)
     return 2 if failed else 0
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from railwright.gate import Schedule
 
 _EVERY_S = 15.0
+_BAR_FROM = 112
 
 
 class CheckProgress:
@@ -44,7 +45,7 @@ class CheckProgress:
         """Show an event of the runner; with a schedule, also how many suites are settled."""
         detail = _detail(event)
         if schedule is not None:
-            detail = f"{schedule.decided} of {schedule.suites} suites settled, {detail}"
+            detail = f"{schedule.decided}/{schedule.suites} suites settled, {detail}"
         if self._bar is not None:
             if self._task is None:
                 self._task = self._bar.add_task("running", total=event.total, detail=detail)
@@ -58,13 +59,15 @@ def _bar() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    console = Console(stderr=True)
+    # The words say more than the bar: where both do not fit, the bar goes.
+    bar = [BarColumn(bar_width=24)] if console.width >= _BAR_FROM else []
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        *bar,
         TextColumn("{task.fields[detail]}"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
     )
 

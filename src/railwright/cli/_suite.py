@@ -25,7 +25,7 @@ def list_() -> None:
         )
 
 
-@suite.command()
+@suite.command(short_help="Pin the content digests of the suite at PATH.")
 @click.argument("path", type=click.Path(path_type=Path))
 def lock(path: Path) -> None:
     """Pin the content digests of the suite at PATH; a run then refuses data that differ."""

@@ -18,7 +18,13 @@ from railwright.detectors._abstention import AbstentionDetector
 from railwright.detectors._base import DetectorBase
 from railwright.detectors._normal import numbers_of
 from railwright.detectors._polarity import Clause, clauses_of, denies, questioned
-from railwright.detectors._quantities import all_numbers, counted, counted_in_words, word_value
+from railwright.detectors._quantities import (
+    all_numbers,
+    counted,
+    counted_in_words,
+    full_hours,
+    word_value,
+)
 from railwright.detectors._stems import DISCOURSE, STOP, stem, stems_of, words_of
 from railwright.detectors._text import Span, sentences
 from railwright.detectors.interface import Context, Detection
@@ -30,6 +36,7 @@ _NAME = re.compile(r"\b[A-ZÄÖÜÉÈÁÓ][^\W\d_]+\b")
 # A capital here begins a sentence, also a quoted one; a quoted name is followed by no plain word.
 _OPENS = re.compile(r"(?:^|[.!?:\n]\s)\W*$")
 _QUOTE_OPENS = re.compile(r"[\"“„«‘'(*]$")
+_GOES_ON = re.compile(r",?\s[^\W\d_A-Z]")
 _UNITS = frozenset({"eur", "euro", "usd", "gbp", "chf", "am", "pm", "ok", "km", "cm", "mm", "kg"})
 # Numbers that count the answer's own steps or name a passage, not a quantity.
 _COUNTER = re.compile(
@@ -140,13 +147,11 @@ def _names(sentence: str, first: int, last: int) -> frozenset[str]:
     found = set()
     for match in _NAME.finditer(sentence, first, last):
         word = match.group()
-        before = sentence[: match.start()]
-        quoted_sentence = _QUOTE_OPENS.search(before) and re.match(
-            r",?\s[^\W\d_A-Z]", sentence[match.end() :]
-        )
-        if word.lower() in STOP or word.lower() in _UNITS or _OPENS.search(before[-8:] or before):
+        before = sentence[max(0, match.start() - 12) : match.start()]
+        quoted_sentence = _QUOTE_OPENS.search(before) and _GOES_ON.match(sentence, match.end())
+        if word.lower() in STOP or word.lower() in _UNITS or _OPENS.search(before):
             continue
-        if not quoted_sentence and len(word) > 1:
+        if not quoted_sentence:
             found.add(stem(word))
     return frozenset(found)
 
@@ -162,7 +167,7 @@ def _claims(text: str) -> list[_Claim]:
         for cut in [*(m.start() for m in _CLAUSE.finditer(sentence)), len(sentence)]:
             if cut <= start:
                 continue
-            part = _COUNTER.sub(" ", sentence[start:cut])
+            part = _COUNTER.sub(" ", full_hours(sentence[start:cut]))
             piece = _Piece(frozenset(stems_of(part)), numbers_of(part))
             if len(piece.stems) >= 2 or piece.numbers:
                 place = Span(span.start + start, span.start + cut)
@@ -175,11 +180,13 @@ class GroundednessDetector(DetectorBase):
     """Find claims that ``context.passages`` do not support.
 
     Label ``unsupported``; ``rule`` says why: ``number`` (a number, date or code that no passage
-    holds; 0.95), ``name`` (0.8), ``negation`` (the passage says the opposite; 0.7) or ``words``
-    (too few of its content words; the missing share, above 0.5). What the user's own question
-    holds counts as given for words and names, not for numbers. Sentences that say that the answer
-    is not there are no claims, and neither are questions and courtesies. Without passages every
-    claim is unsupported.
+    holds, or a count in words of what the passages count otherwise; 0.95), ``name`` (0.8),
+    ``negation`` (the clause it matches best says the opposite; 0.7) or ``words`` (too few of its
+    content words; the missing share, above 0.5). What the user's own question holds counts as
+    given for words, names and negations, not for numbers; words that speak about the answer or
+    the material ("to determine", "step by step") need no support. Sentences that say that the
+    answer is not there are no claims, and neither are questions and courtesies. Without passages
+    every claim is unsupported.
     """
 
     name = "groundedness"

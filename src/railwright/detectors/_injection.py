@@ -29,7 +29,9 @@ _IGNORED = spaced(
     r"\bsuspicious\b|"
     r"\b(?:ignoriert?|befolge nicht|verdächtig|nicht befolg\w+|ignoré|ignorée|suspecte?|"
     r"ignorado|sospechos[oa]|"
-    r"ignorato|sospett[oa]|ignorei|suspeit[oa]|genegeerd|verdacht)\b"
+    r"ignorato|sospett[oa]|ignorei|suspeit[oa]|genegeerd|verdacht)\b|"
+    r"忽略|无视|可疑|不会(?:执行|照做|遵循)|没有(?:执行|照做|遵循)|無視|不審|従いません|"
+    r"무시|의심|따르지 않"
 )
 _MENTIONS = spaced(
     r"\b(?:document|e-?mail|message|page|article|note|text|file|review|comment|passage|result|"
@@ -58,6 +60,20 @@ _TO_SAY = re.compile(
 )
 _PUNCTUATION = " \t\n\r.,;:!?*_-–—()[]>#"
 _NEAR = 160
+# Scripts that put no space between words, so that none of their letters continues one: Thai to
+# Burmese, Khmer, Han, kana and Hangul, the last also as the single letters that folding leaves.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005\u3040-\u30ff\u3100-\u318f"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_FINALS = "\u11a8-\u11ff"  # consonants that end a Hangul syllable
+_JOINS = rf"[^\W{_UNSPACED}]"
+
+
+def _joins(char: str) -> bool:
+    """Say whether a neighbouring letter would make this character part of a longer word."""
+    return char.isalnum() and re.match(_JOINS, char) is not None
 
 
 def _find_all(text: str, marker: str) -> list[Span]:
@@ -66,8 +82,8 @@ def _find_all(text: str, marker: str) -> list[Span]:
     wanted = fold(marker).text.split()
     if not wanted:
         return []
-    left = r"(?<!\w)" if wanted[0][0].isalnum() else ""
-    right = r"(?!\w)" if wanted[-1][-1].isalnum() else ""
+    left = rf"(?<!{_JOINS})" if _joins(wanted[0][0]) else ""
+    right = rf"(?!{_JOINS})" if _joins(wanted[-1][-1]) else rf"(?![{_FINALS}])"
     pattern = left + r"\s+".join(map(re.escape, wanted)) + right
     return [folded.span(*match.span()) for match in re.finditer(pattern, folded.text)]
 
@@ -121,7 +137,7 @@ class InjectionMarkerDetector(DetectorBase):
     """
 
     name = "injection_marker"
-    version = "1"
+    version = "2"
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:
         """Return every occurrence of every marker, in order of place."""

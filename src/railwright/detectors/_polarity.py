@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
-from railwright.detectors._stems import DISCOURSE, stems_of
+from railwright.detectors._stems import DISCOURSE, first_stem, stems_of
 from railwright.detectors._text import sentences
 
 #: Share of a clause's weighted content words that make it a statement on the same matter.
@@ -63,8 +64,7 @@ def _denied(text: str) -> list[str]:
     """Return the stem of the first content word after each negation ("" where none follows)."""
     found = []
     for match in _NEGATION.finditer(text):
-        after = stems_of(text[match.end() :])
-        found.append(after[0] if after else "")
+        found.append(first_stem(text, match.end()))
     return found
 
 
@@ -98,8 +98,10 @@ def _clauses_of_sentence(sentence: str) -> list[Clause]:
     cuts = [0, *(m.start() for m in _BREAK.finditer(sentence)), len(sentence)]
     parts = []
     denying = False
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         text = sentence[start:end]
+        if not text.strip(" ,;:"):
+            continue
         # "It must not be washed, ironed or dried": the list stands under the negation.
         under = denying and not _FRESH.match(text.lstrip())
         parts.append(_clause(text, after_negation=under))
@@ -144,7 +146,8 @@ def _contradicts(clause: Clause, passages: list[Clause], weigh: Callable[[str], 
     near = [c for c in near if not c.whole] or near
     return all(
         c.negated is (not clause.negated)
-        and c.limits == clause.limits
+        # "Accepted within 30 days" denies "not accepted", but not "not accepted after 30 days".
+        and (c.limits == clause.limits or not (clause.limits or c.negated))
         # A long clause may deny something else.
         and len(c.stems) <= 2 * max(6, len(clause.stems))
         for c in near

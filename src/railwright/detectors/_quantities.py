@@ -16,7 +16,7 @@ _ORDINALS = (
     "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"
 )
 _ORDINAL_TENS = "twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth"
-# Two to twelve in German, French, Spanish, Italian, Portuguese and Dutch; "one" is an article there.
+# Two to twelve in German, French, Spanish, Italian, Portuguese and Dutch, where one is an article.
 _OTHERS = (
     "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
     "deux trois quatre cinq six sept huit neuf dix onze douze",
@@ -49,6 +49,7 @@ _WORDS = re.compile(
 )
 _HALF_PAST = re.compile(r"\bhalf past (\d{1,2})\b", re.IGNORECASE)
 _CLOCK = re.compile(r"\b(\d{1,2})(?::(\d{2}))?(?:\s?([ap])\.?m\b)?", re.IGNORECASE)
+_NEXT_WORD = re.compile(r"[\s-]+([^\W\d_]+)")
 _COUNTED = re.compile(r"(?<![\d.,])(\d{1,9})(?:st|nd|rd|th)?[\s-]+([^\W\d_]+)")
 
 
@@ -65,6 +66,11 @@ def as_digits(text: str) -> str:
     return _HALF_PAST.sub(r"\1:30", _WORDS.sub(lambda m: str(_value(m)), text))
 
 
+def full_hours(text: str) -> str:
+    """Return ``text`` with "3:00" as "3"."""
+    return re.sub(r"\b(\d{1,2}):00\b", r"\1", text)
+
+
 def word_value(word: str) -> str | None:
     """Return the value of one number word or ordinal as digits, or None."""
     value = _SINGLE.get(word.lower())
@@ -74,16 +80,12 @@ def word_value(word: str) -> str | None:
 def all_numbers(text: str) -> frozenset[str]:
     """Return every number that ``text`` holds in digits or words, clock times in both styles."""
     plain = as_digits(text)
-    found = set(numbers_of(plain))
+    found = set(numbers_of(full_hours(plain)))
     for hour, minutes, half in _CLOCK.findall(plain):
         if minutes and 12 < int(hour) < 24:
             found.add(str(int(hour) - 12))
         elif half.lower() == "p" and int(hour) < 12:
             found.add(str(int(hour) + 12))
-        if half:
-            found.add("0")
-    if re.search(r"\b(?:noon|midnight|o'clock)\b", text, re.IGNORECASE):
-        found.add("0")
     return frozenset(found)
 
 
@@ -99,7 +101,7 @@ def counted_in_words(text: str) -> frozenset[tuple[str, str]]:
     for match in _WORDS.finditer(text):
         if (match["single"] or "").lower() in {"first", "second", "once", *_FOREIGN, *_TIMES}:
             continue
-        after = re.match(r"[\s-]+([^\W\d_]+)", text[match.end() :])
+        after = _NEXT_WORD.match(text, match.end())
         if after:
             pairs.add((str(_value(match)), after[1].lower()))
     return frozenset(pairs)

@@ -27,7 +27,8 @@ _STOP_WORDS = (
 STOP = frozenset(_STOP_WORDS.split())
 # Words with which an answer speaks about itself, its question or its material.
 _DISCOURSE_WORDS = (
-    "step steps determine determined find finding found need needs let lets look looking consider "
+    "step steps break down determine determined find finding found need needs let lets look "
+    "looking consider "
     "examine analyse analyze review identify understand know conclude conclusion summary "
     "summarise summarize overall thus hence finally next firstly secondly lastly first second "
     "third explanation explain explains explained mention mentions specify specifies "
@@ -71,4 +72,16 @@ def words_of(text: str) -> list[str]:
 
 def stems_of(text: str) -> list[str]:
     """Return the stems of the content words of ``text``, in order."""
-    return [stem(w) for w in words_of(text) if w.lower() not in STOP and len(w) > 1]
+    return [stem(w) for w in words_of(text) if _is_content(w)]
+
+
+def _is_content(word: str) -> bool:
+    return len(word) > 1 and word.lower() not in STOP
+
+
+def first_stem(text: str, start: int, within: int = 80) -> str:
+    """Return the stem of the first content word at or after ``start``, or an empty string."""
+    for match in _WORD.finditer(text, start, start + within):
+        if _is_content(match.group()):
+            return stem(match.group())
+    return ""

@@ -80,11 +80,16 @@ class Cache:
 
     def get(self, key: bytes) -> Response | None:
         """Look a response up; None where there is none."""
+        found = self.find(key)
+        return None if found is None else found[0]
+
+    def find(self, key: bytes) -> tuple[Response, float] | None:
+        """Look a response up with the time it was stored, in seconds since 1970."""
         try:
             row = self._reader.execute(
-                "SELECT response FROM responses WHERE key = ?", (key,)
+                "SELECT response, stored_at FROM responses WHERE key = ?", (key,)
             ).fetchone()
-            return None if row is None else _decode(row[0])
+            return None if row is None else (_decode(row[0]), float(row[1]))
         except msgspec.MsgspecError:
             return None
         except sqlite3.OperationalError as error:

@@ -41,12 +41,16 @@ class Dropped(Exception):  # noqa: N818
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """What came of a question: a response, or the error that the last attempt ended in."""
+    """What came of a question: a response, or the error that the last attempt ended in.
+
+    ``at`` is when a cached response was given, in seconds since 1970; 0 for one given now.
+    """
 
     response: Response | None
     error: TransportError | None
     calls: int
     spent: Spent
+    at: float = 0.0
 
 
 class Watchdog:
@@ -238,7 +242,7 @@ class Caller:
                 )
                 raise Halt("fatal", message, "connect") from error
         elif last or self._refused >= _DEAD_AT_FIRST:
-            raise Halt("fatal", f"the endpoint is not there: {error}", "connect") from error
+            raise Halt("fatal", str(error), "connect") from error
 
     async def _pause(self, seconds: float) -> None:
         try:

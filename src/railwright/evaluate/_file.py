@@ -187,7 +187,7 @@ async def evaluate_file_async(  # noqa: PLR0913
     counter = Accumulator(metric, slices=slices)
     judge = make_scorer(scorer) if isinstance(scorer, str) else scorer
     file = read_through(cases_path, lambda case: counter.register(case, repeats))
-    opened = open_target(target) if isinstance(target, str | TargetConfig) else target
+    opened = _open(target, file) if isinstance(target, str | TargetConfig) else target
     manifest = _manifest(file, judge, opened, repeats, metric)
     try:
         with RunStore.open(out, manifest) as store:
@@ -234,6 +234,14 @@ def budget_of(target: str | TargetConfig | Target) -> Budget:
     if not isinstance(target, TargetConfig):
         return Budget()
     return Budget(price=target.price, max_output_tokens=target.max_tokens)
+
+
+def _open(target: str | TargetConfig, file: CaseFile) -> Target:
+    """Open a target; a scripted one answers from the cases, so it is given them."""
+    spec = target if isinstance(target, str) else target.spec
+    scripted = spec.startswith("scripted:")
+    cases = {case.id: case for case in iter_cases(file.path)} if scripted else None
+    return open_target(target, cases=cases)
 
 
 def limits_of(target: str | TargetConfig | Target) -> Limits:

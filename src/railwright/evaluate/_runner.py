@@ -279,10 +279,11 @@ class _Engine:
         if self.cache is None or self.keys is None:
             return await self.caller.ask(request, wire, task.case.id, ticket), False
         key = self.keys.key(wire, task.repeat)
-        known = self.cache.get(key)
+        known = self.cache.find(key)
         if known is not None:
             self.caller.limiter.release(ticket, "error")  # says nothing about the endpoint
-            return Answer(known, None, 0, Spent()), True
+            response, at = known
+            return Answer(response, None, 0, Spent(), at), True
         answer = await self.caller.ask(request, wire, task.case.id, ticket)
         if answer.response is not None:
             self.journal.keep_answer(key, answer.response)

@@ -99,7 +99,7 @@ def scored_sample(
         output_tokens=response.usage.output_tokens,
         cost=spent.cost if priced else None,
         latency_s=response.latency_s,
-        finished_at=time.time(),
+        finished_at=answer.at or time.time(),
         request_digest=request_digest,
         raw=response.raw,
         case=_json(case).decode(),

@@ -443,9 +443,9 @@ def _differences(old: Manifest, new: Manifest) -> Iterator[str]:
             for name in sorted(before.keys() | after.keys()):
                 one, two = before.get(name, "nothing"), after.get(name, "nothing")
                 if one != two:
-                    yield f"{field}: {name} was {_short(one)}, is {_short(two)}"
+                    yield f"{field} {name!r} was {_short(one)}, now {_short(two)}"
         elif before != after:
-            yield f"{field} was {_short(before)}, is {_short(after)}"
+            yield f"{field} was {_short(before)}, now {_short(after)}"
 
 
 def _short(value: Any) -> str:

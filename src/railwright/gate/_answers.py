@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from railwright.evaluate import read_samples
 from railwright.gate._evidence import PREREG, RESULT, EvidenceIndex
 from railwright.gate._forecast import Forecast, forecast
+from railwright.gate._instruments import Instruments
 from railwright.gate._lint import sound_suites
 from railwright.gate._plan import DEFAULT_SEED, applicable, make_plan
 from railwright.gate._trust import trusted_keys
@@ -15,6 +19,7 @@ from railwright.gate._verdict import decide_system
 from railwright.ledger import Ledger, LedgerMissingError, Verification
 from railwright.standard import resolve_gates
 from railwright.system import System, find_root, load_system, subject
+from railwright.targets import TargetError, config_from, open_target
 
 _PACE_SAMPLES = 200
 
@@ -24,8 +29,19 @@ def forecast_system(folder: Path, *, seed: int = DEFAULT_SEED) -> Forecast:
     suites = sound_suites(folder)
     system = suites.system
     ledger = _ledger_of(system)
-    attempt_of = EvidenceIndex(ledger, system.id).attempt_of if ledger is not None else None
-    plan = make_plan(system, subject(system), suites=suites, seed=seed, attempt_of=attempt_of)
+    index = EvidenceIndex(ledger, system.id) if ledger is not None else None
+    present = subject(system)
+    instruments = Instruments(suites, _identity(system))
+    plan = make_plan(
+        system,
+        present,
+        suites=suites,
+        seed=seed,
+        attempt_of=index.attempt_of if index else None,
+        scorer_of=instruments.scorer_name,
+        target=instruments.target,
+        epoch=(index.last_epoch(present.digest) if index else None) or 0,
+    )
     return forecast(plan, _pace(system))
 
 
@@ -37,9 +53,28 @@ def verdict_now(folder: Path) -> Verdict:
     suites = sound_suites(folder)
     system = suites.system
     _, absent = applicable(suites)
+    identity = _identity(system)
+    notes = [] if identity else ["The target cannot be opened here, so evidence was not compared."]
     return decide_system(
-        system, subject(system), resolve_gates(system), _ledger_of(system), not_applicable=absent
+        system,
+        subject(system),
+        resolve_gates(system),
+        _ledger_of(system),
+        not_applicable=absent,
+        notes=notes,
+        target=identity,
+        instruments=Instruments(suites, identity),
     )
+
+
+def _identity(system: System) -> Mapping[str, Any] | None:
+    """The identity of the target, without a call; None where it cannot be opened here."""
+    try:
+        target = open_target(config_from(system.manifest.target), folder=system.folder)
+    except TargetError:
+        return None
+    asyncio.run(target.close())
+    return target.identity
 
 
 def _ledger_of(system: System) -> Ledger | None:

@@ -26,3 +26,8 @@ class BrokenLedgerError(Exception):
             "restore it from version control or a backup; "
             "`railwright ledger verify` says what is wrong"
         )
+        if all("is not among the trusted keys" in reason for reason in reasons):
+            self.mend = (
+                "sign with the keys that began it (RAILWRIGHT_KEYS), or name the public keys that "
+                "you trust under `ledger: {trusted_keys: [...]}` of org.yaml"
+            )

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from railwright.evaluate import Sample
+from railwright.gate._attempts import Attempts, Registered, Resulted, count_attempts
 from railwright.gate._lane import Claim, Unit
-from railwright.gate._paired import pairs
+from railwright.gate._paired import compare, pairs
 from railwright.gate._plan import CheckPlan, GatePlan, registration_key, slice_value
 from railwright.ledger import Ledger, Record
+from railwright.standard import COVERAGE_FLOOR
 
 PREREG, RESULT = "prereg", "eval-result"
 
 
 @dataclass
 class SuiteTally:
-    """What the samples of one suite add up to; fed one by one, memory does not grow."""
+    """What the samples of one suite add up to, fed one by one.
+
+    ``asked`` holds the orders of samples that this run called the target for; ``oldest`` is the
+    time of the oldest answer, in seconds since 1970, or infinite before the first.
+    """
 
     statuses: dict[str, int] = field(default_factory=dict)
     calls: int = 0
@@ -27,9 +35,15 @@ class SuiteTally:
     output_tokens: int = 0
     cost: float = 0.0
     seconds: float = 0.0
+    oldest: float = float("inf")
+    asked: array[int] = field(default_factory=lambda: array("q"))
 
-    def add(self, sample: Sample) -> None:
-        """Count one stored sample."""
+    def add(self, sample: Sample, *, new: bool = True) -> None:
+        """Count one stored sample; ``new`` is false where an earlier part of the run stored it."""
+        if new and sample.calls:
+            self.asked.append(sample.order)
+        if sample.finished_at:
+            self.oldest = min(self.oldest, sample.finished_at)
         self.statuses[sample.status] = self.statuses.get(sample.status, 0) + 1
         self.samples += 1
         self.calls += sample.calls
@@ -63,12 +77,16 @@ def result_predicate(
     prereg: Mapping[str, Any],
     run: Mapping[str, str],
     stopped: str,
+    asked_again: int = 0,
 ) -> dict[str, Any]:
     """Return the predicate of an ``eval-result``: what was counted, and under which registration.
 
     Rates are not stored: everyone recomputes them from the positions of the failing sources.
+    ``asked_again`` counts sources whose outcome under this registration the ledger held already
+    and that the target was called for once more.
     """
     main = claims[0]
+    paired = pairs(main, plan.units, plan.baseline) if plan.baseline else None
     price = check.system.manifest.target.price
     return {
         "system": check.system.id,
@@ -80,7 +98,7 @@ def result_predicate(
         "controls": list(plan.gate.controls),
         "comparator": "upper bound at most",
         "require": plan.gate.require,
-        "passed": main.decision == "pass",
+        "passed": _passed(plan, main, paired),
         "sampleSize": main.n,
         "assuranceLevel": "reproduced",
         "prereg": dict(prereg),
@@ -91,15 +109,30 @@ def result_predicate(
         "missing_at": main.missing_at,
         "slices": [_slice_result(claim) for claim in claims[1:]],
         "shown": slice_table(plan.units, main),
-        "paired": pairs(main, plan.units, plan.baseline) if plan.baseline else None,
+        "paired": paired,
         "statuses": dict(sorted(tally.statuses.items())),
         "effort": tally.to_dict(
             plan.planned_calls, price.currency if price else "", decided=main.decided
         ),
         "stopped": stopped if main.decision == "continue" else "decided",
+        "asked_again": asked_again,
         "run": dict(run),
         "harness": {"name": "railwright", "version": _version(), "scorers": dict(check.scorers)},
     }
+
+
+def _passed(plan: GatePlan, main: Claim, paired: Mapping[str, Any] | None) -> bool:
+    if paired is None:
+        return main.decision == "pass"
+    limit, confidence = plan.gate.requirement.number, plan.plan.confidence
+    outcome, *_ = compare(paired, limit, confidence, COVERAGE_FLOOR, complete=main.decided)
+    return outcome == "pass"
+
+
+def asked_again(tally: SuiteTally, first_order: Sequence[int], known: Iterable[int]) -> int:
+    """Sources among ``known`` (positions with an outcome in the ledger) that were asked again."""
+    asked = {bisect_right(first_order, order) - 1 for order in tally.asked}
+    return len(asked & set(known))
 
 
 def _version() -> str:
@@ -144,12 +177,17 @@ def slice_table(units: Sequence[Unit], claim: Claim) -> dict[str, dict[str, list
 
 @dataclass(frozen=True)
 class GateEvidence:
-    """An evidence statement with the registration that it cites (None where there is none)."""
+    """An evidence statement with the registration that it cites (None where there is none).
+
+    ``attempt`` is counted from the log; ``key`` is that of the registration.
+    """
 
     record: Record
     predicate: Mapping[str, Any]
     prereg: Record | None
     registration: Mapping[str, Any] | None
+    attempt: int = 0
+    key: str = ""
 
 
 class EvidenceIndex:
@@ -159,25 +197,45 @@ class EvidenceIndex:
         self._preregs = list(ledger.statements(kind=PREREG, subject=system_id))
         self._results = list(ledger.statements(kind=RESULT, subject=system_id))
         self._by_leaf = {record.leaf_hash: record for record in self._preregs}
+        self._attempts: dict[str, Attempts] = {}
 
     def results(self, gate: str) -> list[GateEvidence]:
         """Results of a gate, oldest first."""
-        return [
-            self._with_registration(record)
-            for record in self._results
-            if record.statement.predicate.get("gate") == gate
-        ]
+        attempts = self.attempts(gate)
+        found = []
+        for record in self._results_of(gate):
+            item = self._with_registration(record)
+            stated = int((item.registration or {}).get("attempt", 0))
+            number = max(stated, attempts.at.get(record.index, 0))
+            found.append(replace(item, attempt=number))
+        return found
+
+    def _results_of(self, gate: str) -> list[Record]:
+        return [r for r in self._results if r.statement.predicate.get("gate") == gate]
 
     def _with_registration(self, record: Record) -> GateEvidence:
         predicate = record.statement.predicate
-        leaf = str((predicate.get("prereg") or {}).get("leaf", ""))
-        prereg = self._by_leaf.get(leaf)
-        registration = None
+        prereg = self._by_leaf.get(_cited(predicate))
         if prereg is not None:
             for entry in prereg.statement.predicate.get("gates", []):
                 if entry.get("gate") == predicate.get("gate"):
-                    registration = entry
-        return GateEvidence(record, predicate, prereg, registration)
+                    key = _key_of(prereg.statement.predicate, entry)
+                    return GateEvidence(record, predicate, prereg, entry, key=key)
+        return GateEvidence(record, predicate, prereg, None)
+
+    @property
+    def plan_digests(self) -> set[str]:
+        """Digests of all registered plans."""
+        return {str(r.statement.predicate.get("plan_digest", "")) for r in self._preregs}
+
+    def last_epoch(self, subject: str) -> int | None:
+        """The highest epoch under which a subject was registered; None if it never was."""
+        used = [
+            int(record.statement.predicate.get("epoch", 0))
+            for record in self._preregs
+            if record.statement.predicate.get("subject") == subject
+        ]
+        return max(used, default=None)
 
     def registered(self, digest: str) -> Record | None:
         """The registration with this plan digest, if it was made before."""
@@ -187,57 +245,46 @@ class EvidenceIndex:
         return None
 
     def attempt_of(self, gate: str, key: str) -> int:
-        """The number of the attempt that a registration key is, in the series since the last pass.
+        """The number of the attempt that a registration key is, or would be if it came next."""
+        return self.attempts(gate).of(key)
 
-        A registration whose result says that it made no call and used no answer does not count.
-        """
-        series: list[str] = []
-        passed: list[str] = []
-        for found in self._registrations(gate):
-            if found not in series and found not in passed:
-                if self._ended_with_pass(gate, series):
-                    passed, series = series, []
-                series.append(found)
-        if key in passed and key not in series:
-            return passed.index(key) + 1
-        if key in series:
-            return series.index(key) + 1
-        return 1 if self._ended_with_pass(gate, series) else len(series) + 1
+    def attempts(self, gate: str) -> Attempts:
+        """The attempts at a gate, counted from the log."""
+        if gate not in self._attempts:
+            results = [
+                Resulted(r.index, _cited(r.statement.predicate), r.statement.predicate)
+                for r in self._results_of(gate)
+            ]
+            self._attempts[gate] = count_attempts(self._registrations(gate), results)
+        return self._attempts[gate]
 
-    def _registrations(self, gate: str) -> list[str]:
-        idle = self._idle(gate)
-        keys = []
-        for record in self._preregs:
-            predicate = record.statement.predicate
-            for entry in predicate.get("gates", []):
-                if entry.get("gate") == gate and record.leaf_hash not in idle:
-                    keys.append(_key_of(predicate, entry))
-        return keys
+    def _registrations(self, gate: str) -> list[Registered]:
+        return [
+            Registered(
+                index=record.index,
+                leaf=record.leaf_hash,
+                key=_key_of(record.statement.predicate, entry),
+                attempts=int(entry.get("attempts", 1)),
+                again=gate in record.statement.predicate.get("again", ()),
+            )
+            for record in self._preregs
+            for entry in record.statement.predicate.get("gates", [])
+            if entry.get("gate") == gate
+        ]
 
-    def _idle(self, gate: str) -> set[str]:
-        """Registrations all of whose results for the gate rest on no call at all."""
-        used: dict[str, bool] = {}
-        for item in self.results(gate):
-            if item.prereg is not None:
-                effort = item.predicate.get("effort") or {}
-                touched = bool(effort.get("calls") or effort.get("cached"))
-                leaf = item.prereg.leaf_hash
-                used[leaf] = used.get(leaf, False) or touched
-        return {leaf for leaf, touched in used.items() if not touched}
+    def unfinished(self, gate: str, key: str) -> list[str]:
+        """Digests of the plans under which a key was registered, where no result of it followed."""
+        if any(item.key == key for item in self.results(gate)):
+            return []
+        return [
+            str(self._by_leaf[entry.leaf].statement.predicate.get("plan_digest", ""))
+            for entry in self._registrations(gate)
+            if entry.key == key
+        ]
 
-    def _ended_with_pass(self, gate: str, series: Sequence[str]) -> bool:
-        if not series:
-            return False
-        for item in self.results(gate):
-            if item.prereg is None or item.registration is None:
-                continue
-            entry = item.registration
-            key = _key_of(item.prereg.statement.predicate, entry)
-            # An attempt beyond the registered number cannot pass, so it ends no series either.
-            counts = int(entry.get("attempt", 1)) <= int(entry.get("attempts", 1))
-            if counts and key == series[-1] and item.predicate.get("decision") == "pass":
-                return True
-        return False
+
+def _cited(predicate: Mapping[str, Any]) -> str:
+    return str((predicate.get("prereg") or {}).get("leaf", ""))
 
 
 def _key_of(predicate: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
@@ -246,4 +293,5 @@ def _key_of(predicate: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
         str(predicate.get("subject", "")),
         int(predicate.get("seed", 0)),
         int(predicate.get("epoch", 0)),
+        predicate.get("target") or {},
     )

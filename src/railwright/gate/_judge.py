@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from railwright.gate._evidence import GateEvidence
+from railwright.gate._instruments import Instrument
 from railwright.gate._lane import Claim
 from railwright.gate._needs import needed_sources, needed_text
 from railwright.gate._paired import compare
@@ -73,11 +75,29 @@ def _end(plan: SequentialPlan, k: int, n: int, which: int) -> float:
         return (min(low, plan.threshold), max(high, plan.threshold))[which]
 
 
+@dataclass(frozen=True)
+class Use:
+    """What is in use now: the digests of the system's parts and what gates are measured with."""
+
+    parts: Mapping[str, str]
+    instrument: Instrument | None = None
+
+    def differences(self, gate: Gate, evidence: GateEvidence) -> Iterator[str]:
+        """Yield, in sentences, why evidence is about something else than what is in use."""
+        binds = evidence.predicate.get("binds") or {}
+        changed = [n for n in gate.binds if binds.get(n) != self.parts.get(n, "absent")]
+        if changed:
+            yield f"It is stale: {', '.join(changed)} changed since it was recorded."
+        if self.instrument and evidence.prereg is not None and evidence.registration is not None:
+            target = evidence.prereg.statement.predicate.get("target") or {}
+            yield from self.instrument.differences(evidence.registration, target)
+
+
 def judge(
     gate: Gate,
     evidence: GateEvidence | None,
     *,
-    parts: Mapping[str, str],
+    use: Use,
     as_of: datetime,
     command: str,
 ) -> GateVerdict:
@@ -88,19 +108,20 @@ def judge(
     if evidence is None:
         reason = "There is no evidence for this gate in the ledger."
         return _verdict(gate, "inconclusive", (reason,), mend=f"Run `{command}`.")
-    flaws = _flaws(gate, evidence, parts, as_of)
+    flaws = _flaws(gate, evidence, use, as_of)
     plan = None
     claim = None
     if evidence.registration is not None:
         try:
+            flaws += _asked_less(gate, evidence.registration)
             plan = SequentialPlan.from_dict(evidence.registration["plan"])
             claim = _claim(gate, plan, evidence.predicate)
         except (ValueError, KeyError, TypeError) as error:
             flaws.append(f"The evidence contradicts its registration: {error}.")
     if claim is None or flaws:
-        return _verdict(
-            gate, "inconclusive", tuple(flaws), claim, evidence, as_of, mend=f"Run `{command}`."
-        )
+        again = " --fresh" if _too_old(gate, evidence, as_of) else ""
+        mend = f"Run `{command}{again}`."
+        return _verdict(gate, "inconclusive", tuple(flaws), claim, evidence, as_of, mend=mend)
     if gate.requirement.baseline:
         return _compared(gate, evidence, claim, as_of, command)
     slices = _slices(gate, evidence)
@@ -122,47 +143,66 @@ def _claim(gate: Gate, plan: SequentialPlan, predicate: Mapping[str, Any]) -> Cl
     return claim
 
 
-def _flaws(
-    gate: Gate, evidence: GateEvidence, parts: Mapping[str, str], as_of: datetime
-) -> list[str]:
+def _flaws(gate: Gate, evidence: GateEvidence, use: Use, as_of: datetime) -> list[str]:
     """Why the evidence cannot be used, in sentences; empty when it can."""
     predicate, record = evidence.predicate, evidence.record
     flaws = []
     if evidence.prereg is None or evidence.registration is None:
         flaws.append("The evidence cites no registration in this ledger.")
-    else:
-        if evidence.prereg.index >= record.index:
-            flaws.append("The result was recorded before its registration.")
-        if evidence.registration.get("require") != gate.require:
-            flaws.append(
-                f"It was registered for `{evidence.registration.get('require')}`, "
-                f"the gate now asks `{gate.require}`."
-            )
-    changed = [
-        name
-        for name in gate.binds
-        if (predicate.get("binds") or {}).get(name) != parts.get(name, "absent")
-    ]
-    if changed:
-        flaws.append(f"It is stale: {', '.join(changed)} changed since it was recorded.")
+    elif evidence.prereg.index >= record.index:
+        flaws.append("The result was recorded before its registration.")
+    flaws += use.differences(gate, evidence)
     if predicate.get("assuranceLevel") not in TRUSTED:
         flaws.append(f"Its assurance is {predicate.get('assuranceLevel')}, which no gate accepts.")
     occurred = record.statement.occurred
     if occurred - as_of > _SKEW:
         flaws.append("It is dated in the future.")
-    elif as_of - occurred > gate.max_age:
+    elif _too_old(gate, evidence, as_of):
         flaws.append(
-            f"It is {format_duration(as_of - occurred)} old; the gate accepts "
+            f"It is {_whole_units(as_of - occurred)} old; the gate accepts "
             f"{format_duration(gate.max_age)}."
         )
     return flaws
+
+
+def _whole_units(age: timedelta) -> str:
+    """An age as it is spoken of: whole days, under two days whole minutes, rounded up."""
+    unit = timedelta(days=1) if age >= timedelta(days=2) else timedelta(minutes=1)
+    return format_duration(-(-age // unit) * unit)
+
+
+def _too_old(gate: Gate, evidence: GateEvidence, as_of: datetime) -> bool:
+    return as_of - evidence.record.statement.occurred > gate.max_age
+
+
+def _asked_less(gate: Gate, registration: Mapping[str, Any]) -> Iterator[str]:
+    """Yield in what the gate asks something else, or more, than was registered."""
+    if registration.get("require") != gate.require:
+        yield (
+            f"It was registered for `{registration.get('require')}`, "
+            f"the gate now asks `{gate.require}`."
+        )
+    confidence = float(registration.get("confidence", 0.0))
+    if confidence < gate.confidence:
+        yield (
+            f"It was registered at confidence {confidence:g}, the gate now asks "
+            f"{gate.confidence:g}."
+        )
+    if gate.slices is not None:
+        rules = {(item.get("by"), item.get("require")) for item in registration.get("slices", [])}
+        if rules != {(gate.slices.by, gate.slices.require)}:
+            yield f"It was registered without the slices by {gate.slices.by} that are asked for."
+    if gate.min_n and not gate.requirement.baseline:
+        earliest = SequentialPlan.from_dict(registration["plan"]).earliest_pass
+        if earliest is not None and earliest < gate.min_n:
+            yield f"It could pass with {earliest} sources, the gate now asks for {gate.min_n}."
 
 
 def _decide(
     claim: Claim, slices: Sequence[SliceResult], evidence: GateEvidence
 ) -> tuple[Outcome, tuple[str, ...]]:
     registration = evidence.registration or {}
-    attempt, attempts = int(registration.get("attempt", 1)), int(registration.get("attempts", 1))
+    attempts = int(registration.get("attempts", 1))
     failing = [item for item in slices if item.require and item.outcome == "fail"]
     open_slices = [item for item in slices if item.require and item.outcome == "inconclusive"]
     if claim.decision == "fail":
@@ -172,20 +212,30 @@ def _decide(
         return "fail", (f"The lower bound lies over the limit of the slice {named}.",)
     if claim.decision != "pass":
         return "inconclusive", (needed_text(claim, str(evidence.predicate.get("stopped", ""))),)
-    if attempt > attempts:
-        return "inconclusive", (
-            f"This is attempt {attempt} where {attempts} was registered: it cannot pass.",
-        )
+    if evidence.attempt > attempts:
+        return "inconclusive", (_beyond(evidence.attempt, attempts),)
     if open_slices:
         named = ", ".join(f"{item.by} {item.value}" for item in open_slices)
         return "inconclusive", (f"The gate passes as a whole, not yet in the slice {named}.",)
     return "pass", (_against_limit(claim, "pass"),)
 
 
+def _beyond(attempt: int, attempts: int) -> str:
+    allowed = "1 was" if attempts == 1 else f"{attempts} were"
+    return f"This is attempt {attempt} where {allowed} registered: it cannot pass."
+
+
 def _against_limit(claim: Claim, outcome: Outcome) -> str:
     bounds, limit = bounds_of(claim), claim.plan.threshold
     end = f"At most {bounds.high:.2%}" if outcome == "pass" else f"At least {bounds.low:.2%}"
-    return f"{end} of sources fail ({bounds.confidence:.1%} bound); the limit is {limit:.1%}."
+    return (
+        f"{end} of sources fail ({_plain(bounds.confidence)} bound); the limit is {_plain(limit)}."
+    )
+
+
+def _plain(share: float) -> str:
+    """A percentage without digits that say nothing: 95%, 97.5%."""
+    return f"{100 * share:.4g}%"
 
 
 def _compared(
@@ -194,12 +244,17 @@ def _compared(
     """The verdict of a comparison with the baseline run, over the paired sources."""
     counted = evidence.predicate.get("paired") or {"n": 0, "sources": claim.n}
     confidence = claim.plan.confidence
-    outcome, _, low, high = compare(counted, gate.requirement.number, confidence, COVERAGE_FLOOR)
+    outcome, _, low, high = compare(
+        counted, gate.requirement.number, confidence, COVERAGE_FLOOR, complete=claim.decided
+    )
     worse, better, n = (int(counted.get(name, 0)) for name in ("worse", "better", "n"))
     reason = (
         f"Against {counted.get('baseline_run', 'no run')}, {worse} sources fail that passed and "
         f"{better} pass that failed, of {n} that both runs scored."
     )
+    attempts = int((evidence.registration or {}).get("attempts", 1))
+    if outcome == "pass" and evidence.attempt > attempts:
+        outcome, reason = "inconclusive", f"{reason} {_beyond(evidence.attempt, attempts)}"
     mend = "" if outcome == "pass" else _mend(outcome, claim, evidence, command)
     verdict = _verdict(gate, outcome, (reason,), claim, evidence, as_of, mend=mend)
     bounds = Bounds(worse - better, n, low, high, confidence)
@@ -217,8 +272,16 @@ def _mend(outcome: Outcome, claim: Claim, evidence: GateEvidence, command: str) 
             f"(`attempts:` of the gate) and run `{command}`."
         )
     registration = evidence.registration or {}
-    if int(registration.get("attempt", 1)) > int(registration.get("attempts", 1)):
-        return "Raise `attempts:` of the gate; alpha is then split over the attempts."
+    if evidence.attempt > int(registration.get("attempts", 1)):
+        return (
+            f"Register {evidence.attempt + 1} attempts (`attempts: {evidence.attempt + 1}` of the "
+            "gate) and run again; alpha is then split over them."
+        )
+    return _mend_open(claim, evidence, command)
+
+
+def _mend_open(claim: Claim, evidence: GateEvidence, command: str) -> str:
+    """What settles a gate whose evidence can be used but does not suffice."""
     if claim.coverage < claim.floor:
         return (
             "See why answers could not be used (statuses in the report), mend the system, the "
@@ -226,7 +289,14 @@ def _mend(outcome: Outcome, claim: Claim, evidence: GateEvidence, command: str) 
         )
     if claim.decided:
         return "Add independent sources to the suite (`suites:` in system.yaml), then run again."
-    return f"Run `{command} --resume` with a larger budget."
+    if not claim.plan.can_pass:
+        suite = evidence.predicate.get("suite", "")
+        return (
+            "No budget makes it pass: add cases of your own, `suites: "
+            f"{{{suite}: {{path: cases/{suite}.jsonl, mode: extend}}}}` in system.yaml."
+        )
+    more = "" if evidence.predicate.get("stopped") == "interrupted" else " with a larger budget"
+    return f"Run `{command} --resume`{more}."
 
 
 def _slices(gate: Gate, evidence: GateEvidence) -> tuple[SliceResult, ...]:
@@ -310,14 +380,14 @@ def _verdict(
         effort=_effort(evidence.predicate) if evidence else None,
         slices=slices,
         evidence=_reference(evidence, as_of) if evidence and as_of else None,
-        attempt=int(registration.get("attempt", 0)),
+        attempt=evidence.attempt if evidence else 0,
         attempts=int(registration.get("attempts", 1)),
         looks=plan.looks if plan else (),
         pass_at=plan.pass_at if plan else (),
         fail_at=plan.fail_at if plan else (),
         failed_at=tuple(claim.failed_at) if claim else (),
         stopped=str(evidence.predicate.get("stopped", "")) if evidence else "",
-        needed=needed_sources(claim) if claim else {},
+        needed=needed_sources(claim) if claim and not claim.decided else {},
         title=gate.title,
         file=gate.file,
         line=gate.line,

@@ -96,8 +96,9 @@ class Claim:
         verdict: Decision = "continue"
         if worst == "pass" or best == "fail":
             verdict = "pass" if worst == "pass" else "fail"
-        elif worst == best == "futile":
-            verdict = "futile"
+        elif worst == "futile":
+            # The plan's error probabilities count on every path that gets here stopping here.
+            return "futile"
         if verdict != "continue" and self.coverage >= self.floor:
             return verdict
         # So much is missing that even a whole rest would stay under the floor: stop paying for it.

@@ -92,8 +92,10 @@ def _lint_suites(suites: Suites) -> list[Problem]:
     for gate in resolve_gates(system).gates:
         try:
             bound = suites[gate.suite]
+            if suites.stand_in(gate.suite):
+                problems.append(_stand_in(system, gate.suite))
             if bound.applicable:
-                check_decidable(gate, bound.sources)
+                check_decidable(gate, bound.sources, bound.suite.metric)
         except (CasesError, GateError) as error:
             problems.append(
                 Problem(
@@ -106,3 +108,16 @@ def _lint_suites(suites: Suites) -> list[Problem]:
                 )
             )
     return problems
+
+
+def _stand_in(system: System, suite: str) -> Problem:
+    return Problem(
+        file=system.file,
+        line=system.line("suites", suite),
+        column=1,
+        code="replaced-suite",
+        severity="warning",
+        message=f"own cases stand in place of those of the suite '{suite}', so its gate proves no "
+        "more than they ask",
+        mend="write `mode: extend` to keep both",
+    )

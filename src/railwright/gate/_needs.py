@@ -25,7 +25,8 @@ def needed_text(claim: Claim, stopped: str) -> str:
     """Say why there is no decision and what it would take."""
     seen = f"{claim.k} of {claim.n} sources failed"
     if claim.missing:
-        seen += f" and {claim.missing} gave no usable answer"
+        scored = claim.n - claim.missing
+        seen = f"{claim.n} sources were asked, {scored} could be scored, {claim.k} failed"
     if claim.coverage < claim.floor:
         return (
             f"{seen}: coverage {claim.coverage:.1%} is under the floor of {claim.floor:.0%}, "
@@ -54,7 +55,5 @@ def needed_text(claim: Claim, stopped: str) -> str:
     failures, look = next(iter(needed.items()))
     more = look - claim.n
     reason = {"budget": "The budget ended first: ", "interrupted": "The run was interrupted: "}
-    return (
-        f"{reason.get(stopped, '')}{seen}. A pass needs {more} more sources with no more than "
-        f"{failures} failing in all."
-    )
+    allowed = "without a failure" if failures == "0" else f"with at most {failures} failing in all"
+    return f"{reason.get(stopped, '')}{seen}. A pass needs {more} more sources {allowed}."

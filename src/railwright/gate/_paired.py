@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ class Baseline:
     """The outcomes of an earlier run over the same suite.
 
     ``failed`` maps a source to whether it failed; sources without a usable outcome are left out.
+    ``asked`` is how many sources the run asked from the start of the registered order: one that
+    stopped early can be compared over those, not over sources that it never saw.
     """
 
     run: str
     digest: str
     failed: Mapping[str, bool]
+    asked: int
 
     @property
     def reference(self) -> dict[str, str]:
@@ -68,12 +72,15 @@ def load_baseline(
     for sample in iter_samples(folder):
         if sample.suite == suite and sample.source in outcomes:
             outcomes[sample.source].add(sample)
-    failed = {}
-    for source, counter in outcomes.items():
-        for _, outcome in counter.counts_in_order():
-            if outcome is not None:
-                failed[source] = outcome
-    return Baseline(folder.name, recompute_digest(folder), failed)
+    results = {source: list(counter.counts_in_order()) for source, counter in outcomes.items()}
+    failed = {source: r[0][1] for source, r in results.items() if r and r[0][1] is not None}
+    asked = len(list(takewhile(lambda unit: results[unit.source], units)))
+    if not asked:
+        raise GateError(
+            f"the baseline run {folder.name} asked the suite {suite} in another order",
+            "run both with the same --seed",
+        )
+    return Baseline(folder.name, recompute_digest(folder), failed, asked)
 
 
 def _source_counter(metric: str, unit: Unit) -> Accumulator:
@@ -106,11 +113,12 @@ def pairs(claim: Claim, units: Sequence[Unit], baseline: Baseline) -> dict[str, 
 
 
 def compare(
-    counted: Mapping[str, Any], limit: float, confidence: float, floor: float
+    counted: Mapping[str, Any], limit: float, confidence: float, floor: float, *, complete: bool
 ) -> tuple[Outcome, float, float, float]:
     """(outcome, difference, low, high) of a comparison; each end one-sided at ``confidence``.
 
-    Sources that only one of the two runs scored count against the coverage.
+    Sources that only one of the two runs scored count against the coverage. There is one look, at
+    the end: a run that stopped before it decides nothing, or stopping could be chosen by outcome.
     """
     n, sources = int(counted["n"]), int(counted["sources"])
     if n == 0:
@@ -118,7 +126,7 @@ def compare(
     diff, low, high = paired_difference(
         int(counted["worse"]), int(counted["better"]), n, confidence
     )
-    if n < floor * sources:
+    if n < floor * sources or not complete:
         return "inconclusive", diff, low, high
     if high <= limit:
         return "pass", diff, low, high

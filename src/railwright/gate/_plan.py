@@ -45,7 +45,8 @@ class GatePlan:
     """One gate with its suite in the registered order and its boundaries.
 
     ``threshold`` is the limit; ``plan.confidence`` already carries the share of alpha that this
-    attempt may spend.
+    attempt may spend. ``scorer`` is ``name@version`` of what judges the answers, ``cases``
+    the digest of what is asked.
     """
 
     gate: Gate
@@ -56,6 +57,8 @@ class GatePlan:
     attempt: int
     attempts: int
     baseline: Baseline | None = None
+    scorer: str = ""
+    cases: str = ""
 
     @property
     def planned_calls(self) -> int:
@@ -87,7 +90,9 @@ class GatePlan:
             "attempts": self.attempts,
             "binds": list(self.gate.binds),
             "sources": len(self.units),
+            "own_cases": self.suite.replaced,
             "order": order_digest(self.units),
+            "cases": self.cases,
             "coverage_floor": COVERAGE_FLOOR,
             "plan": self.plan.to_dict(),
             "slices": [
@@ -95,12 +100,13 @@ class GatePlan:
                 for s in self.slices
             ],
             "scorers": list(self.suite.scorers),
+            "scorer": self.scorer,
             "baseline": self.baseline.reference if self.baseline else None,
         }
 
-    def key(self, subject: str, seed: int, epoch: int) -> str:
+    def key(self, subject: str, seed: int, epoch: int, target: Mapping[str, Any]) -> str:
         """What makes two registrations the same attempt: all but the attempt's number."""
-        return registration_key(self.registration(), subject, seed, epoch)
+        return registration_key(self.registration(), subject, seed, epoch, target)
 
     def claims(self) -> list[Claim]:
         """Fresh claims: the gate itself first, then its slices."""
@@ -177,6 +183,7 @@ def make_plan(  # noqa: PLR0913 (the plan's inputs, each named)
     attempt_of: Callable[[str, str], int] | None = None,
     only: Sequence[str] = (),
     scorers: Mapping[str, str] | None = None,
+    scorer_of: Callable[[str], str] | None = None,
     target: Mapping[str, Any] | None = None,
     epoch: int = 0,
 ) -> CheckPlan:
@@ -190,18 +197,23 @@ def make_plan(  # noqa: PLR0913 (the plan's inputs, each named)
         attempt_of: (gate id, registration key) to the number of this attempt (see ``Attempts``).
         only: gate ids to plan; empty for all.
         scorers: versions of the scorers, for the registration.
+        scorer_of: ``name@version`` of the scorer of a suite, for the registration.
         target: the target's identity, for the registration.
         epoch: raised to ask anew instead of taking answers from the cache.
 
     Raises:
         GateError: a suite cannot be measured as it stands; ManifestError: the gates have errors.
     """
-    measured, absent = applicable(suites or Suites(system), only)
+    bound_once = suites or Suites(system)
+    measured, absent = applicable(bound_once, only)
     plans: list[GatePlan] = []
     for gate, bound in measured:
         plan = _plan_gate(system, gate, bound, seed)
+        plan = replace(plan, cases=bound_once.cases_digest(gate.suite))
+        if scorer_of is not None:
+            plan = replace(plan, scorer=scorer_of(gate.suite))
         if attempt_of is not None:
-            key = plan.key(subject.digest, seed, epoch)
+            key = plan.key(subject.digest, seed, epoch, target or {})
             plan = replace(plan, attempt=attempt_of(gate.id, key))
         plans.append(plan)
     return CheckPlan(
@@ -233,15 +245,22 @@ def applicable(
         if not bound.applicable:
             absent[gate.id] = (gate, f"The system declares no {', '.join(bound.missing)}.")
             continue
-        check_decidable(gate, bound.sources)
+        check_decidable(gate, bound.sources, bound.suite.metric)
         if gate.requirement.baseline:
             find_baseline(system, bound.suite.name, bound.suite.digest)
         measured.append((gate, bound))
     return measured, absent
 
 
-def check_decidable(gate: Gate, sources: int) -> None:
-    """Raise ``GateError`` where so many sources can never decide a gate as it is written."""
+def check_decidable(gate: Gate, sources: int, metric: str) -> None:
+    """Raise ``GateError`` where a suite of so many sources can never decide a gate as written."""
+    if gate.metric != metric:
+        raise GateError(
+            f"gate {gate.id}: the suite {gate.suite} measures {metric}, not {gate.metric}",
+            f"write `{gate.require.replace(gate.metric, metric)}`, or name another suite",
+        )
+    if gate.requirement.stat == "count":
+        _check_count(gate, sources)
     if gate.requirement.baseline or gate.requirement.stat == "count":
         return
     if gate.requirement.stat != "upper":
@@ -257,6 +276,23 @@ def check_decidable(gate: Gate, sources: int) -> None:
         )
 
 
+def _check_count(gate: Gate, sources: int) -> None:
+    if _most(gate) < 0:
+        raise GateError(
+            f"gate {gate.id}: `{gate.require}` can never hold", f"write count({gate.metric}) == 0"
+        )
+    if gate.min_n > sources:
+        raise GateError(
+            f"gate {gate.id} asks for {gate.min_n} sources; its suite has {sources}",
+            "add sources or lower `min_n`",
+        )
+
+
+def _most(gate: Gate) -> int:
+    """Most failures that a gate on a count lets pass."""
+    return int(gate.requirement.number) - (gate.requirement.op == "<")
+
+
 def _plan_gate(system: System, gate: Gate, bound: BoundSuite, seed: int) -> GatePlan:
     cases = list(bound.cases())
     order = registered_order(cases, seed, by=bound.suite.spec.stratify)
@@ -266,7 +302,8 @@ def _plan_gate(system: System, gate: Gate, bound: BoundSuite, seed: int) -> Gate
     if gate.requirement.baseline:
         suite = bound.suite
         earlier = load_baseline(system, suite.name, suite.digest, gate.metric, units)
-        whole = single_look(len(units), 0.5, confidence)
+        reached = earlier.asked if earlier is not None else len(units)
+        whole = single_look(reached, 0.5, confidence)
         return GatePlan(gate, suite, units, whole, (), 1, attempts, earlier)
     plan = _boundaries(gate, confidence, len(units))
     slices = tuple(_slice_plans(gate, units, confidence))
@@ -276,7 +313,7 @@ def _plan_gate(system: System, gate: Gate, bound: BoundSuite, seed: int) -> Gate
 def _boundaries(gate: Gate, confidence: float, sources: int) -> SequentialPlan:
     threshold = gate.requirement.number
     if gate.requirement.stat == "count":
-        return _count_plan(int(threshold), min(sources, gate.min_n or sources), confidence)
+        return _count_plan(_most(gate), gate.min_n or sources, confidence)
     if not gate.looks:
         return _at_least(gate.min_n, design(threshold, confidence, n_max=sources))
     n_max = max(gate.looks)
@@ -318,6 +355,11 @@ def _slice_plans(gate: Gate, units: Sequence[Unit], confidence: float) -> list[S
         value = slice_value(unit, gate.slices.by)
         if value:
             counts[value] = counts.get(value, 0) + 1
+    if not counts:
+        raise GateError(
+            f"gate {gate.id}: no case of the suite {gate.suite} has a slice {gate.slices.by!r}",
+            "mend `slices.by`, or add the slice to the cases",
+        )
     threshold = gate.slices.requirement.number
     return [
         SlicePlan(gate.slices.by, value, gate.slices.require, single_look(n, threshold, confidence))
@@ -346,10 +388,18 @@ def _slice_claim(gate: str, part: SlicePlan) -> Claim:
     )
 
 
-def registration_key(gate: Mapping[str, Any], subject: str, seed: int, epoch: int) -> str:
+def registration_key(
+    gate: Mapping[str, Any], subject: str, seed: int, epoch: int, target: Mapping[str, Any]
+) -> str:
     """Digest of a gate's registration without its attempt number (see ``GatePlan.key``)."""
     rest = {name: value for name, value in gate.items() if name not in {"attempt", "attempts"}}
-    material = {"subject": subject, "seed": seed, "epoch": epoch, "gate": rest}
+    material = {
+        "subject": subject,
+        "seed": seed,
+        "epoch": epoch,
+        "target": dict(target),
+        "gate": rest,
+    }
     return hashlib.sha256(canonical(material)).hexdigest()
 
 

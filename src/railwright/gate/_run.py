@@ -23,6 +23,7 @@ from railwright.evaluate import (
     Task,
     run,
 )
+from railwright.gate._attempts import outcomes
 from railwright.gate._errors import BrokenLedgerError, GateError
 from railwright.gate._evidence import (
     PREREG,
@@ -30,17 +31,18 @@ from railwright.gate._evidence import (
     EvidenceIndex,
     GateEvidence,
     SuiteTally,
+    asked_again,
     result_predicate,
 )
+from railwright.gate._instruments import Instruments
 from railwright.gate._lane import Lane
 from railwright.gate._lint import sound_suites
 from railwright.gate._plan import DEFAULT_SEED, CheckPlan, make_plan
 from railwright.gate._schedule import Schedule
-from railwright.gate._scoring import scorers_for_plan
 from railwright.gate._trust import trusted_keys
 from railwright.gate._types import Verdict
 from railwright.gate._verdict import decide_system
-from railwright.ledger import Entry, Ledger, subject_ref
+from railwright.ledger import Entry, Ledger, load_keys, subject_ref
 from railwright.standard import resolve_gates
 from railwright.system import System, subject
 from railwright.targets import Target, TargetError, config_from, open_target
@@ -90,9 +92,12 @@ def check(
     session = Session(folder, options or CheckOptions())
     started = time.monotonic()
     plan = session.plan()
-    prereg = session.register(plan)
+    gone = session.gone(plan)
+    # Made before the registration, so that a registration without a run was one that went away.
+    run_dir = session.run_folder(plan)
+    prereg = session.register(plan, gone)
     lanes = plan.lanes()
-    outcome, run_dir, tallies, digest = asyncio.run(session.execute(plan, lanes, on_progress))
+    outcome, tallies, digest = asyncio.run(session.execute(plan, lanes, run_dir, on_progress))
     session.record(plan, lanes, tallies, prereg, {"id": run_dir.name, "digest": digest}, outcome)
     if outcome.reason == "fatal" and outcome.stored == 0:
         raise TargetError(outcome.error_kind or "config", outcome.message, fatal=True)
@@ -110,11 +115,12 @@ class Session:
         self.subject = subject(self.system)
         self.ledger = Ledger.open(self.system.root, create=True)
         self._refuse_broken_ledger()
+        load_keys()  # both are needed at the end, and no call shall be paid for in vain
         self.index = EvidenceIndex(self.ledger, self.system.id)
         self.target: Target = open_target(
             config_from(self.system.manifest.target), folder=self.system.folder
         )
-        self.scorers: Mapping[str, Scorer] = {}
+        self.instruments = Instruments(self.suites, self.target.identity)
 
     def _refuse_broken_ledger(self) -> None:
         found = self.ledger.verify(trusted_keys=trusted_keys(self.system.root))
@@ -131,53 +137,79 @@ class Session:
             seed=self.options.seed,
             attempt_of=self.index.attempt_of,
             only=self.options.only,
+            scorer_of=self.instruments.scorer_name,
             target=self.target.identity,
             epoch=self._epoch(),
         )
+        self._refuse_unknown(plan)
         if not plan.gates:
             why = "; ".join(f"{name}: {text}" for name, (_, text) in plan.not_applicable.items())
             raise GateError(f"no gate applies to {self.system.id} ({why})", "declare its plants")
-        self.scorers = scorers_for_plan(plan, self.system)
-        return replace(plan, scorers={s.name: s.version for s in self.scorers.values()})
+        scorers = [self.instruments.scorer(gate.suite.name) for gate in plan.gates]
+        return replace(plan, scorers={scorer.name: scorer.version for scorer in scorers})
+
+    def _refuse_unknown(self, plan: CheckPlan) -> None:
+        known = [gate.id for gate in resolve_gates(self.system).gates]
+        known += [name for name in plan.not_applicable if name not in known]
+        for name in self.options.only:
+            if name not in known:
+                raise GateError(f"there is no gate {name!r}", f"one of: {', '.join(known)}")
 
     def _epoch(self) -> int:
         """``--fresh`` asks anew under a number that no earlier registration used."""
-        used = [
-            int(record.statement.predicate.get("epoch", 0))
-            for record in self.ledger.statements(kind=PREREG, subject=self.system.id)
-            if record.statement.predicate.get("subject") == self.subject.digest
-        ]
-        last = max(used, default=0)
-        return last + 1 if self.options.fresh and used else last
+        last = self.index.last_epoch(self.subject.digest)
+        if last is None:
+            return 0
+        return last + 1 if self.options.fresh else last
 
-    def register(self, plan: CheckPlan) -> Mapping[str, Any]:
-        """Append the registration, unless this very plan is registered already."""
+    def register(self, plan: CheckPlan, gone: Sequence[str]) -> Mapping[str, Any]:
+        """Append the registration, unless this very plan is registered already.
+
+        It is registered again for gates whose earlier run is ``gone`` without a result: whoever
+        saw its answers and threw them away has had that attempt.
+        """
         known = self.index.registered(plan.digest)
-        if known is not None:
+        if known is not None and not gone:
             return {"index": known.index, "leaf": known.leaf_hash}
         body = {**plan.registration(), "plan_digest": plan.digest}
+        if gone:
+            body["again"] = list(gone)
         receipt = self.ledger.append(PREREG, self._subject(), body)
         return {"index": receipt.index, "leaf": receipt.leaf_hash}
+
+    def gone(self, plan: CheckPlan) -> list[str]:
+        """Gates that were registered before, without a result, in runs that are not there."""
+        gone = []
+        for gate in plan.gates:
+            key = gate.key(self.subject.digest, plan.seed, plan.epoch, plan.target)
+            digests = self.index.unfinished(gate.gate.id, key)
+            if digests and not any(self._runs_of(digest) for digest in digests):
+                gone.append(gate.gate.id)
+        return gone
 
     def _subject(self) -> dict[str, Any]:
         return subject_ref(self.system.id, self.subject.digest)
 
     async def execute(
-        self, plan: CheckPlan, lanes: Sequence[Lane], on_progress: OnProgress | None
-    ) -> tuple[RunOutcome, Path, Mapping[str, SuiteTally], str]:
-        """Make the calls and seal the run; (outcome, folder, tallies, digest)."""
+        self,
+        plan: CheckPlan,
+        lanes: Sequence[Lane],
+        folder: Path,
+        on_progress: OnProgress | None,
+    ) -> tuple[RunOutcome, Mapping[str, SuiteTally], str]:
+        """Make the calls and seal the run; (outcome, tallies, digest)."""
         tallies = {lane.suite: SuiteTally() for lane in lanes}
 
-        def count(sample: Sample) -> None:
-            tallies[sample.suite].add(sample)
+        def count(sample: Sample, new: bool) -> None:
+            tallies[sample.suite].add(sample, new=new)
 
         schedule = Schedule(
             lanes,
             repeat=plan.epoch,
             concurrency=self.limits().concurrency,
+            held=self._held(plan),
             on_sample=count,
         )
-        folder = self._run_folder(plan)
         rai = self.system.root / "rai"
         try:
             with (
@@ -198,20 +230,27 @@ class Session:
                 seal = store.seal(counted={lane.suite: lane.counted for lane in lanes})
         finally:
             await self.target.close()
-        return outcome, folder, tallies, seal.digest
+        return outcome, tallies, seal.digest
 
     def scorer_of(self, task: Task) -> Scorer:
         """The scorer of a task's suite."""
-        return self.scorers[task.suite]
+        return self.instruments.scorer(task.suite)
 
-    def _run_folder(self, plan: CheckPlan) -> Path:
+    def run_folder(self, plan: CheckPlan) -> Path:
+        """The folder of this run: the latest of the same plan on resuming, else a new one."""
+        earlier = self._runs_of(plan.digest) if self.options.resume else []
+        if earlier:
+            return earlier[-1]
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{self.system.id}-{plan.digest[7:15]}"
+        folder = self.system.root / "rai" / "runs" / name
+        folder.mkdir(parents=True)
+        return folder
+
+    def _runs_of(self, plan_digest: str) -> list[Path]:
+        """Run folders of a plan, oldest first."""
         runs = self.system.root / "rai" / "runs"
-        tail = f"-{self.system.id}-{plan.digest[7:15]}"
-        if self.options.resume:
-            earlier = sorted(p for p in runs.glob(f"*{tail}") if p.is_dir())
-            if earlier:
-                return earlier[-1]
-        return runs / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}{tail}"
+        found = runs.glob(f"*-{self.system.id}-{plan_digest[7:15]}")
+        return sorted(path for path in found if path.is_dir())
 
     def manifest(self, plan: CheckPlan) -> Manifest:
         """What a run folder is bound to; resuming demands the same."""
@@ -246,6 +285,15 @@ class Session:
             max_output_tokens=self.system.manifest.target.max_tokens,
         )
 
+    def _held(self, plan: CheckPlan) -> dict[str, int]:
+        """Sources of each suite whose outcomes the ledger holds under this registration."""
+        held: dict[str, int] = {}
+        for gate in plan.gates:
+            key = gate.key(self.subject.digest, plan.seed, plan.epoch, plan.target)
+            known = self.index.attempts(gate.gate.id).seen.get(key, {})
+            held[gate.suite.name] = max(held.get(gate.suite.name, 0), len(known))
+        return held
+
     def record(
         self,
         plan: CheckPlan,
@@ -262,18 +310,37 @@ class Session:
         for gate in plan.gates:
             lane = by_suite[gate.suite.name]
             claims = [claim for claim in lane.claims if claim.gate == gate.gate.id]
+            tally = tallies[lane.suite]
+            key = gate.key(self.subject.digest, plan.seed, plan.epoch, plan.target)
+            known = held.attempts(gate.gate.id).seen.get(key, {})
             body = result_predicate(
                 plan,
                 gate,
                 claims,
-                tallies[lane.suite],
+                tally,
                 prereg=prereg,
                 run=run_ref,
                 stopped=outcome.reason,
+                asked_again=asked_again(tally, lane.first_order, known),
             )
-            if not _repeats(held.results(gate.gate.id), body):
-                entries.append(Entry(RESULT, self._subject(), body))
+            if not _repeats([r for r in held.results(gate.gate.id) if r.key == key], body):
+                entries.append(Entry(RESULT, self._subject(), body, _occurred(tally)))
         self.ledger.append_many(entries)
+
+    def _strays(self) -> list[str]:
+        """A note where run folders lie here that no registration in the ledger speaks of."""
+        known = self.index.plan_digests | EvidenceIndex(self.ledger, self.system.id).plan_digests
+        tails = tuple(digest[7:15] for digest in known)
+        runs = self.system.root / "rai" / "runs"
+        mine = runs.glob(f"{'?' * 8}T{'?' * 12}-{self.system.id}-{'?' * 8}")
+        baseline = self.system.manifest.baseline.removeprefix("run:")
+        strays = [f for f in mine if not f.name.endswith(tails) and f.name != baseline]
+        if not strays:
+            return []
+        return [
+            f"{len(strays)} run(s) in {strays[0].parent} are of no registration in this ledger, so "
+            "they count as no attempt here; was the ledger begun anew?"
+        ]
 
     def conclude(self, plan: CheckPlan, outcome: RunOutcome, seconds: float) -> Verdict:
         """Decide from the ledger, sign the verdict as a summary, sign the tree head, decide again.
@@ -283,6 +350,7 @@ class Session:
         notes = []
         if outcome.reason != "finished" and outcome.message:
             notes.append(f"The run ended early: {outcome.message}.")
+        notes += self._strays()
         resolved = resolve_gates(self.system)
 
         def decide() -> Verdict:
@@ -296,6 +364,7 @@ class Session:
                 notes=notes,
                 seconds=seconds,
                 target=plan.target,
+                instruments=self.instruments,
             )
 
         moment = datetime.now(UTC)
@@ -305,24 +374,26 @@ class Session:
         return decide()
 
 
-def _repeats(results: Sequence[GateEvidence], body: Mapping[str, Any]) -> bool:
-    """Whether the newest of a gate's results says the same from the same answers.
+def _occurred(tally: SuiteTally) -> datetime | None:
+    """When the oldest answer was given: evidence is as old as that, however often it is read."""
+    if tally.oldest == float("inf"):
+        return None
+    return min(datetime.fromtimestamp(tally.oldest, UTC), datetime.now(UTC))
 
-    Deciding again from cached answers must not make old evidence look new.
+
+def _repeats(results: Sequence[GateEvidence], body: Mapping[str, Any]) -> bool:
+    """Whether the newest result of a registration says the same from the same answers.
+
+    Deciding again from cached answers must not make old evidence look new, nor put a pass that
+    was followed by a fail under another seed back in front of it.
     """
-    if not results:
+    if not results or body["asked_again"]:
         return False
     last = results[-1].predicate
-    same = (
-        "prereg",
-        "binds",
-        "decision",
-        "n",
-        "failed_at",
-        "missing_at",
-        "slices",
-        "suite_digest",
-    )
+    if body["decision"] == "continue" and last.get("binds") == body["binds"]:
+        # A smaller budget read the same answers less far.
+        return outcomes(body).items() <= outcomes(last).items()
+    same = ("binds", "decision", "n", "failed_at", "missing_at", "slices", "paired")
     return all(last.get(name) == body.get(name) for name in same)
 
 

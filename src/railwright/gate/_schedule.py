@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from railwright.evaluate import Sample, Task
 from railwright.gate._lane import Lane
@@ -24,8 +24,20 @@ class Schedule:
         *,
         repeat: int = 0,
         concurrency: int = 1,
-        on_sample: Callable[[Sample], None] | None = None,
+        held: Mapping[str, int] | None = None,
+        on_sample: Callable[[Sample, bool], None] | None = None,
     ) -> None:
+        """Make the source of tasks.
+
+        Args:
+            lanes: one a suite.
+            repeat: number of the repetition; also tells cached answers apart.
+            concurrency: calls in flight at most.
+            held: sources of a suite whose outcome the ledger holds under this registration: their
+                answers are awaited before more are asked for, since they may decide all.
+            on_sample: gets each sample once, and whether this part of the run made it.
+        """
+        self._held = dict(held or {})
         self._lanes = list(lanes)
         self._by_suite = {lane.suite: lane for lane in lanes}
         self._next = [0] * len(lanes)
@@ -53,7 +65,7 @@ class Schedule:
 
     def restore(self, sample: Sample) -> None:
         """Take a sample that an interrupted run has stored; it is not handed out again."""
-        self._record(sample)
+        self._record(sample, new=False)
 
     def next(self) -> Task | None:
         """Return the next task, or None when every gate is decided or out of sources."""
@@ -71,16 +83,16 @@ class Schedule:
 
     def done(self, task: Task, sample: Sample) -> None:  # noqa: ARG002
         """Take a sample that is stored durably."""
-        self._record(sample)
+        self._record(sample, new=True)
 
-    def _record(self, sample: Sample) -> None:
+    def _record(self, sample: Sample, *, new: bool) -> None:
         key = (sample.suite, sample.order, sample.repeat)
         if key in self._done or sample.suite not in self._by_suite:
             return
         self._done.add(key)
         self._by_suite[sample.suite].add(sample)
         if self._on_sample:
-            self._on_sample(sample)
+            self._on_sample(sample, new)
 
     def _choose(self) -> int | None:
         best: tuple[int, int, int] | None = None
@@ -88,7 +100,8 @@ class Schedule:
             handed = self._next[index]
             if handed >= len(lane.units) or not lane.open:
                 continue
-            if handed - lane.prefix >= self._ahead:
+            held = self._held.get(lane.suite, 0)
+            if handed - lane.prefix >= self._ahead or lane.prefix < held <= handed:
                 continue
             if handed < PROBE_SOURCES:
                 rank = (0, handed, index)

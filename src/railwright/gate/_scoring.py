@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from railwright.cases import Case
 from railwright.evaluate import Score, Scorer, make_scorer
 from railwright.gate._errors import GateError
-from railwright.gate._plan import CheckPlan
 from railwright.system import System
 from railwright.targets import Response, config_from, open_target
 
@@ -33,14 +32,13 @@ class ChainScorer:
         return score
 
 
-def scorers_for_plan(plan: CheckPlan, system: System) -> Mapping[str, Scorer]:
-    """Return the scorer of each suite of a plan."""
-    made: dict[str, Scorer] = {}
-    for gate in plan.gates:
-        suite = gate.suite
-        if suite.name not in made:
-            made[suite.name] = combine([_make(name, system) for name in suite.scorers])
-    return made
+def combined(names: Sequence[str], system: System) -> Scorer:
+    """Return the one scorer that a suite's scorer names stand for.
+
+    Raises:
+        GateError: a judge is asked for and the system names none.
+    """
+    return combine([_make(name, system) for name in names])
 
 
 def combine(scorers: Sequence[Scorer]) -> Scorer:

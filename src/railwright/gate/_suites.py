@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+
+import msgspec
+
 from railwright.cases import BoundSuite, Suite, bind, load_suite, starter_suites
 from railwright.gate._errors import GateError
 from railwright.system import System
+
+GOLDEN = "quality"
+"""The starter suite that is meant to be replaced: only the owner knows the right answers."""
 
 
 class Suites:
@@ -18,6 +26,7 @@ class Suites:
         """Read nothing yet."""
         self.system = system
         self._bound: dict[str, BoundSuite] = {}
+        self._digests: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> BoundSuite:
         """Return the bound suite of a gate.
@@ -29,6 +38,23 @@ class Suites:
         if name not in self._bound:
             self._bound[name] = self._bind(name)
         return self._bound[name]
+
+    def stand_in(self, name: str) -> bool:
+        """Whether the system's own cases stand in place of those that a starter suite ships."""
+        return name in starter_suites() and name != GOLDEN and self[name].suite.replaced
+
+    def cases_digest(self, name: str) -> str:
+        """Digest of a suite's cases as they are put, plants filled in; order plays no part.
+
+        Other plants or other words are another measurement, though ids and order stay the same.
+        """
+        if name not in self._digests:
+            encode = msgspec.json.Encoder(order="deterministic").encode
+            whole = hashlib.sha256()
+            for text in sorted(encode(case) for case in self[name].cases()):
+                whole.update(len(text).to_bytes(8, "big") + text)
+            self._digests[name] = "sha256:" + whole.hexdigest()
+        return self._digests[name]
 
     def _bind(self, name: str) -> BoundSuite:
         manifest = self.system.manifest
@@ -46,4 +72,6 @@ class Suites:
         path = self.system.folder / own.path
         if name in starter_suites():
             return load_suite(name).with_cases(path, own.mode)
-        return load_suite(path)
+        suite = load_suite(path)
+        # By the name that the system gives it: two bare files may both be called cases.jsonl.
+        return replace(suite, spec=msgspec.structs.replace(suite.spec, name=name))

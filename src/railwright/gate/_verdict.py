@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from railwright import __version__
 from railwright.gate._evidence import PREREG, RESULT, EvidenceIndex, GateEvidence
-from railwright.gate._judge import judge
+from railwright.gate._instruments import Instruments
+from railwright.gate._judge import Use, judge
+from railwright.gate._plan import DEFAULT_SEED
 from railwright.gate._trust import trusted_keys
 from railwright.gate._types import GateVerdict, LedgerState, Outcome, Verdict
 from railwright.ledger import Ledger
@@ -28,6 +30,7 @@ def decide_system(  # noqa: PLR0913 (the verdict's inputs, each named)
     notes: Sequence[str] = (),
     seconds: float = 0.0,
     target: Mapping[str, Any] | None = None,
+    instruments: Instruments | None = None,
 ) -> Verdict:
     """Return the verdict on a system from what its ledger holds.
 
@@ -41,17 +44,13 @@ def decide_system(  # noqa: PLR0913 (the verdict's inputs, each named)
         notes: sentences for the reader.
         seconds: duration of the run that led here, for JUnit.
         target: the target's identity, for the reader.
+        instruments: what the gates are measured with now; evidence measured otherwise is stale.
+            None where that is not to be compared.
     """
     moment = as_of or datetime.now(UTC)
-    command = f"railwright check {Path(system.file).parent}"
-    index = EvidenceIndex(ledger, system.id) if ledger is not None else None
     absent = {**resolved.not_applicable, **(not_applicable or {})}
-    verdicts: list[GateVerdict] = []
-    for gate in resolved.gates:
-        if gate.id in absent:
-            continue
-        evidence = _usable(gate, index, subject.parts) if index is not None else None
-        verdicts.append(judge(gate, evidence, parts=subject.parts, as_of=moment, command=command))
+    gates = [gate for gate in resolved.gates if gate.id not in absent]
+    verdicts, seeds = _judge_all(gates, system, subject, ledger, instruments, moment)
     verdicts += [_not_applicable(gate, why) for gate, why in absent.values()]
     state, integrity_ok = _ledger_state(ledger, system, subject)
     outcome, code = _overall(verdicts, integrity_ok, system.tier)
@@ -68,7 +67,7 @@ def decide_system(  # noqa: PLR0913 (the verdict's inputs, each named)
         gates=tuple(verdicts),
         ledger=state,
         target=dict(target or {}),
-        notes=tuple(notes),
+        notes=(*notes, *_on_seeds(seeds), *_on_cases(verdicts, instruments)),
         run_ids=tuple(
             dict.fromkeys(v.evidence.run_id for v in verdicts if v.evidence and v.evidence.run_id)
         ),
@@ -77,14 +76,61 @@ def decide_system(  # noqa: PLR0913 (the verdict's inputs, each named)
     )
 
 
-def _usable(gate: Gate, index: EvidenceIndex, parts: Mapping[str, str]) -> GateEvidence | None:
-    """The newest result that binds to the present parts, else the newest at all."""
+def _judge_all(
+    gates: Sequence[Gate],
+    system: System,
+    subject: Subject,
+    ledger: Ledger | None,
+    instruments: Instruments | None,
+    as_of: datetime,
+) -> tuple[list[GateVerdict], set[int]]:
+    """Judge each gate on its newest usable evidence; also the seeds that are not the default."""
+    command = f"railwright check {Path(system.file).parent}"
+    index = EvidenceIndex(ledger, system.id) if ledger is not None else None
+    verdicts: list[GateVerdict] = []
+    seeds: set[int] = set()
+    for gate in gates:
+        use = Use(subject.parts, instruments.of(gate) if instruments else None)
+        evidence = _usable(gate, index, use) if index is not None else None
+        seeds |= _seed(evidence)
+        verdicts.append(judge(gate, evidence, use=use, as_of=as_of, command=command))
+    return verdicts, seeds
+
+
+def _usable(gate: Gate, index: EvidenceIndex, use: Use) -> GateEvidence | None:
+    """The newest result about what is in use now, else the newest at all."""
     results = index.results(gate.id)
     for item in reversed(results):
-        binds = item.predicate.get("binds") or {}
-        if all(binds.get(name) == parts.get(name, "absent") for name in gate.binds):
+        if not any(use.differences(gate, item)):
             return item
     return results[-1] if results else None
+
+
+def _seed(evidence: GateEvidence | None) -> set[int]:
+    if evidence is None or evidence.prereg is None:
+        return set()
+    return {int(evidence.prereg.statement.predicate.get("seed", DEFAULT_SEED))} - {DEFAULT_SEED}
+
+
+def _on_seeds(seeds: Iterable[int]) -> list[str]:
+    """A note on orders that a person chose: whoever knows the answers could choose a lucky one."""
+    return [
+        f"The order of cases was chosen by hand (--seed {seed}); it proves as much as any other "
+        "only if nobody knew the answers when choosing."
+        for seed in sorted(seeds)
+    ]
+
+
+def _on_cases(verdicts: Sequence[GateVerdict], instruments: Instruments | None) -> list[str]:
+    if instruments is None:
+        return []
+    shown = [verdict for verdict in verdicts if verdict.outcome != "not_applicable"]
+    names = dict.fromkeys(v.suite for v in shown if instruments.suites.stand_in(v.suite))
+    return [
+        f"The cases of the suite {name} are the system's own in place of those that Railwright "
+        "ships; read them before relying on the gate."
+        for name in names
+    ]
 
 
 def _not_applicable(gate: Gate, why: str) -> GateVerdict:

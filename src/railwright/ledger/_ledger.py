@@ -80,7 +80,7 @@ class Ledger:
             ledger._create()
         elif not has_ledger(folder):
             raise LedgerMissingError(
-                f"there is no ledger at {folder}", mend="Run `railwright init` or `check` first"
+                f"there is no ledger at {folder}", mend="The first `railwright check` makes it"
             )
         else:
             ledger._try_heal()

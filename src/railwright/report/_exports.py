@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -12,10 +13,10 @@ from railwright.gate import GateVerdict, Verdict
 from railwright.report._text import (
     MARKS,
     attempt,
+    coverage,
     duration,
     effort,
     headline,
-    percent,
     rate,
 )
 
@@ -35,6 +36,7 @@ def to_junit(verdict: Verdict) -> bytes:
     not block or does not apply is skipped.
     """
     cases = [_junit_case(verdict, gate) for gate in verdict.gates]
+    cases.append(_junit_whole(verdict, cases))
     failures = sum(case.find("failure") is not None for case in cases)
     skipped = sum(case.find("skipped") is not None for case in cases)
     counts = {
@@ -57,6 +59,18 @@ def to_junit(verdict: Verdict) -> bytes:
     suite.extend(cases)
     ET.indent(suites)
     return bytes(ET.tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+def _junit_whole(verdict: Verdict, cases: Sequence[ET.Element]) -> ET.Element:
+    """The verdict itself as a case: red where it stops the release and no gate says so."""
+    name = {"classname": f"{verdict.system}.verdict", "name": "ledger and verdict", "time": "0"}
+    whole = ET.Element("testcase", name)
+    said = any(case.find("failure") is not None for case in cases)
+    if verdict.exit_code and (not said or not verdict.ledger.ok):
+        kind = "integrity" if not verdict.ledger.ok else verdict.outcome
+        message = f"exit code {verdict.exit_code}: {headline(verdict)}"
+        ET.SubElement(whole, "failure", {"type": kind, "message": message})
+    return whole
 
 
 def _junit_case(verdict: Verdict, gate: GateVerdict) -> ET.Element:
@@ -153,7 +167,8 @@ def to_markdown(verdict: Verdict) -> str:
         "|---|---|---|---|---|---|",
     ]
     for gate in verdict.gates:
-        warn = "" if gate.blocking or gate.outcome == "pass" else " (warns)"
+        open_gate = gate.outcome in {"fail", "inconclusive"}
+        warn = " (warns)" if open_gate and not gate.blocking else ""
         lines.append(
             f"| {gate.id} | {MARKS[gate.outcome]}{warn} | `{gate.require}` | {rate(gate.bounds)} "
             f"| {effort(gate.effort)} | {', '.join(gate.controls)} |"
@@ -168,9 +183,10 @@ def to_markdown(verdict: Verdict) -> str:
 
 
 def _open_item(gate: GateVerdict) -> str:
-    coverage = f" Coverage {percent(gate.coverage.ratio)}." if gate.coverage else ""
+    missing = gate.coverage is not None and gate.coverage.missing > 0
+    cover = f" Coverage: {coverage(gate.coverage)}." if gate.coverage and missing else ""
     age = ""
     if gate.evidence and gate.evidence.age_seconds > 60:
         age = f" Evidence is {duration(gate.evidence.age_seconds)} old."
     reasons = " ".join(gate.reasons)
-    return f"- **{gate.id}**: {reasons}{coverage}{age} {gate.mend}".rstrip()
+    return f"- **{gate.id}**: {reasons}{cover}{age} {gate.mend}".rstrip()

@@ -20,6 +20,7 @@ from railwright.report._svg import Interval, interval_chart, path_chart
 from railwright.report._text import (
     MARKS,
     attempt,
+    coverage,
     duration,
     effort,
     headline,
@@ -120,7 +121,7 @@ def _table(gates: Sequence[GateVerdict]) -> str:
         for name in ("gate", "verdict", "requirement", "failing sources", "effort", "evidence")
     )
     rows = "".join(_table_row(gate) for gate in gates)
-    return f'<div class="card scroll"><table><tr>{head}</tr>{rows}</table></div>'
+    return f'<div class="card scroll"><table class="gates"><tr>{head}</tr>{rows}</table></div>'
 
 
 def _table_row(gate: GateVerdict) -> str:
@@ -129,7 +130,7 @@ def _table_row(gate: GateVerdict) -> str:
         f'<tr><td><a href="#gate-{escape(gate.id)}">{escape(gate.id)}</a></td>'
         f"<td>{badge(gate.outcome)}{warns}</td><td><code>{escape(gate.require)}</code></td>"
         f"<td>{_linked_rate(gate)}</td><td>{escape(effort(gate.effort))}</td>"
-        f"<td>{evidence_link(gate)}</td></tr>"
+        f"<td>{evidence_link(gate, run=False)}</td></tr>"
     )
 
 
@@ -169,15 +170,12 @@ def _facts(gate: GateVerdict) -> str:
         ("effort", effort(gate.effort)),
     ]
     if gate.coverage:
-        cover = gate.coverage
-        statuses = ", ".join(f"{count} {name}" for name, count in cover.statuses.items() if count)
-        facts.append(
-            (
-                "coverage",
-                f"{percent(cover.ratio)} of sources scored, {cover.missing} missing; were all "
-                f"missing to fail {percent(cover.worst)}, none {percent(cover.best)}",
-            )
+        statuses = ", ".join(
+            f"{count} {name.replace('_', ' ')}"
+            for name, count in gate.coverage.statuses.items()
+            if count
         )
+        facts.append(("coverage", coverage(gate.coverage)))
         facts.append(("samples", statuses))
     if gate.evidence:
         age = duration(gate.evidence.age_seconds)
@@ -185,7 +183,10 @@ def _facts(gate: GateVerdict) -> str:
     rows = "".join(
         f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in facts if text
     )
-    return f"<table>{rows}<tr><th>evidence</th><td>{evidence_link(gate)}</td></tr></table>"
+    return (
+        f'<table class="facts">{rows}<tr><th>evidence</th>'
+        f"<td>{evidence_link(gate)}</td></tr></table>"
+    )
 
 
 def _walk(gate: GateVerdict) -> str:

@@ -31,14 +31,15 @@ def prose(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def evidence_link(gate: GateVerdict) -> str:
+def evidence_link(gate: GateVerdict, run: bool = True) -> str:
     """Return the statement that a gate's numbers come from, linked to the ledger section."""
     if gate.evidence is None:
         return "none"
     ref = gate.evidence
     link = f'<a href="#statement-{ref.index}">statement {ref.index}</a>'
-    run = f', run <span class="mono">{escape(ref.run_id)}</span>' if ref.run_id else ""
-    return link + run
+    if not run or not ref.run_id:
+        return link
+    return f'{link}, run <span class="mono">{escape(ref.run_id)}</span>'
 
 
 def samples_section(gate: GateVerdict, samples: SampleSet | None) -> str:

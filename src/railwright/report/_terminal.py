@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from railwright.gate import GateVerdict, Verdict
-from railwright.report._text import MARKS, attempt, effort, headline, percent
+from railwright.report._text import MARKS, attempt, effort, headline, limit, percent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,44 +17,90 @@ _STYLES = {
     "inconclusive": "bold yellow",
     "not_applicable": "dim",
 }
+# From these widths on a column fits beside the others without breaking a word.
+_WIDE, _EFFORT = 132, 104
 
 
 def print_verdict(verdict: Verdict, console: Console) -> None:
     """Print the table, what would change each verdict that is not pass, and the checkpoint."""
+    from rich.text import Text
+
+    shown = [gate for gate in verdict.gates if gate.outcome != "not_applicable"]
+    _print_table(shown, console)
+    open_gates = [gate for gate in shown if gate.outcome in {"fail", "inconclusive"}]
+    print_list(((gate.id, " ".join(gate.reasons)) for gate in open_gates), console)
+    mends = dict.fromkeys(gate.mend for gate in open_gates if gate.mend)
+    if mends:
+        console.print("\n  what to do", style="bold")
+        for mend in mends:
+            names = [gate.id for gate in open_gates if gate.mend == mend]
+            every = len(open_gates) > 1 and len(names) == len(open_gates)
+            print_list([("all of them" if every else ", ".join(names), mend)], console, stack=True)
+    absent = [gate for gate in verdict.gates if gate.outcome == "not_applicable"]
+    if absent:
+        console.print("\n  not applicable", style="dim")
+        print_list(((gate.id, " ".join(gate.reasons)) for gate in absent), console, style="dim")
+    if verdict.notes:
+        console.print()
+        print_list((("note", note) for note in verdict.notes), console, style="dim")
+    console.print()
+    console.print(Text(headline(verdict), style=_STYLES[verdict.outcome]))
+    console.print(f"subject     {verdict.subject_digest}", highlight=False, soft_wrap=True)
+    console.print(f"checkpoint  {verdict.ledger.checkpoint}", highlight=False, soft_wrap=True)
+
+
+def print_list(
+    items: Iterable[tuple[str, str]], console: Console, *, style: str = "", stack: bool = False
+) -> None:
+    """Print names with sentences beside them, continued lines under the sentence, not the name.
+
+    With ``stack`` the sentence stands below the name.
+    """
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = list(items)
+    if stack:
+        for name, text in rows:
+            console.print(Padding(Text(name, style=style or "bold"), (0, 0, 0, 4)))
+            console.print(Padding(Text(text, style=style), (0, 0, 0, 6)))
+        return
+    if not rows:
+        return
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text in rows:
+        grid.add_row(Text(name, style=style or "bold"), Text(text, style=style))
+    console.print(Padding(grid, (0, 0, 0, 4)))
+
+
+def _print_table(gates: list[GateVerdict], console: Console) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("gate", "verdict", "needs", "failing sources", "interval", "effort"):
-        table.add_column(column, overflow="fold")
-    shown = [gate for gate in verdict.gates if gate.outcome != "not_applicable"]
-    for gate in shown:
+    wide, with_effort = console.width >= _WIDE, console.width >= _EFFORT
+    table.add_column("gate", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("needs" if wide else "limit", no_wrap=True)
+    table.add_column("failing sources")
+    table.add_column("interval", no_wrap=True)
+    if with_effort:
+        table.add_column("effort")
+    for gate in gates:
         style = _STYLES[gate.outcome] if gate.blocking or gate.outcome == "pass" else "yellow"
         mark = MARKS[gate.outcome] + ("" if gate.blocking or gate.outcome == "pass" else " (warns)")
         table.add_row(
             gate.id,
             f"[{style}]{mark}[/]",
-            gate.require,
+            gate.require if wide else limit(gate),
             _count(gate),
             _interval(gate),
-            _effort(gate),
+            *([_effort(gate)] if with_effort else []),
         )
     console.print(table)
-    open_gates = [gate for gate in shown if gate.outcome in {"fail", "inconclusive"}]
-    for gate in open_gates:
-        console.print(f"  [bold]{gate.id}[/]: {' '.join(gate.reasons)}", highlight=False)
-    for mend in dict.fromkeys(gate.mend for gate in open_gates if gate.mend):
-        names = ", ".join(gate.id for gate in open_gates if gate.mend == mend)
-        console.print(f"  [dim]{names}: {mend}[/]", highlight=False)
-    for gate in verdict.gates:
-        if gate.outcome == "not_applicable":
-            console.print(f"  [dim]{gate.id}: n/a, {' '.join(gate.reasons)}[/]", highlight=False)
-    for note in verdict.notes:
-        console.print(f"  [dim]note: {note}[/]", highlight=False)
-    console.print()
-    console.print(f"[{_STYLES[verdict.outcome]}]{headline(verdict)}[/]", highlight=False)
-    console.print(f"subject     {verdict.subject_digest}", highlight=False, soft_wrap=True)
-    console.print(f"checkpoint  {verdict.ledger.checkpoint}", highlight=False, soft_wrap=True)
 
 
 def _count(gate: GateVerdict) -> str:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from railwright.gate import Bounds, Effort, GateVerdict, Verdict
+from railwright.gate import Bounds, Coverage, Effort, GateVerdict, Verdict
 
 MARKS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE", "not_applicable": "n/a"}
 
 
 def percent(value: float) -> str:
-    """Return a share as a percentage with as many digits as a gate needs (0.0495 as 4.95 %)."""
+    """Return a share as a percentage with as many digits as a gate needs (0.0495 as 4.95%)."""
     text = f"{100 * value:.2f}".rstrip("0").rstrip(".")
-    return f"{text} %"
+    return f"{text}%"
+
+
+def coverage(cover: Coverage) -> str:
+    """Return how much was scored, and what the rest could do to the rate."""
+    if not cover.missing:
+        return "every source scored"
+    return (
+        f"{percent(cover.ratio)} of sources scored, {cover.missing} missing: a failure rate of "
+        f"{percent(cover.best)} if none of these failed, {percent(cover.worst)} if all did"
+    )
 
 
 def rate(bounds: Bounds | None) -> str:
@@ -20,6 +30,14 @@ def rate(bounds: Bounds | None) -> str:
     if bounds.low < 0:
         return f"{bounds.k:+} of {bounds.n} ({percent(bounds.low)} to {percent(bounds.high)})"
     return f"{bounds.k} of {bounds.n} ({percent(bounds.low)} to {percent(bounds.high)})"
+
+
+def limit(gate: GateVerdict) -> str:
+    """Return the limit of a requirement as people say it: ``<= 5%``, ``<= 2% more`` (baseline)."""
+    sign = gate.require.rpartition(")")[2].split()[:1]
+    if not sign or gate.require.startswith(("count", "max")):
+        return gate.require
+    return f"{sign[0]} {percent(gate.threshold)}{' more' if 'baseline' in gate.require else ''}"
 
 
 def attempt(gate: GateVerdict) -> str:

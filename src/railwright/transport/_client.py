@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 import zlib
@@ -313,5 +314,8 @@ def _explain(error: Exception, url: str, seconds: float) -> NoReturn:
     if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
         message = f"{url} answered with a broken or truncated HTTP reply: {reason}"
         raise TransportError("protocol", message, retryable=True) from error
-    message = f"no connection to {url}: {reason}; is the endpoint running?"
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
+        code = error.os_error.errno  # resolver errors are negative and name themselves
+        reason = os.strerror(code) if code > 0 else error.os_error.strerror or reason
+    message = f"no connection to {url} ({reason}); is the endpoint running?"
     raise TransportError("connect", message, retryable=True) from error

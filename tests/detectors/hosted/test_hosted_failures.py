@@ -337,8 +337,7 @@ def test_a_closed_detector_opens_again(wire: Wire) -> None:
 
 
 def test_a_guard_turns_failures_into_what_its_policy_says(wire: Wire) -> None:
-    from railwright.guard import Guard
-    from railwright.guard._policy import parse_policy
+    from railwright.guard import Guard, parse_policy
 
     register("remote_names", lambda: made("presidio_http", wire, timeout=0.2, attempts=1))
     policy = """\

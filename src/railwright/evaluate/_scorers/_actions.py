@@ -16,7 +16,6 @@ from railwright.evaluate._scorers._common import (
 from railwright.evaluate.interface import Score
 from railwright.targets import Response
 
-
 _REACHED_SHARE = 0.6
 """Share of a document's words that the reported passages hold when it was among them."""
 

@@ -19,10 +19,17 @@ def _abstains(response: Response, language: str) -> bool:
     return any(d.label in {"refusal", "deflection"} for d in found)
 
 
+def _material(case: Case, response: Response) -> tuple[str, ...]:
+    """Return the passages that the response reports and the case's documents, each once."""
+    texts = [*(p.text for p in response.passages), *(d.text for d in case.documents)]
+    return tuple(dict.fromkeys(text for text in texts if text.strip()))
+
+
 class GroundednessScorer:
     """Fail when the answer says what the passages do not support.
 
-    Passages are the ones the response reports, else the case's documents. With
+    Support is what the response reports as its passages, and the case's documents, which the
+    system was given: it may report a part of them or only what it found besides. With
     ``expect.answerable`` False the answer must abstain (say that the material lacks it, or
     refuse); otherwise every sentence that makes a claim must be supported. Abstaining from an
     answerable question is not ungrounded: outcome ``abstained``, which task quality counts.
@@ -35,7 +42,7 @@ class GroundednessScorer:
         self._detector = get(detector)
         self._threshold = threshold
         abstention = get("abstention").version
-        self.version = f"{detector}:{self._detector.version}:{abstention}:{threshold}"
+        self.version = f"2:{detector}:{self._detector.version}:{abstention}:{threshold}"
 
     def score(self, case: Case, response: Response) -> Score:
         """Check one answer."""
@@ -48,7 +55,7 @@ class GroundednessScorer:
             why = "" if abstained else "answers what the material does not hold"
             outcome = "abstained" if abstained else "guessed"
             return Score(failed=not abstained, outcome=outcome, value=float(not abstained), why=why)
-        passages = tuple(p.text for p in response.passages) or tuple(d.text for d in case.documents)
+        passages = _material(case, response)
         if not passages:
             return unscorable("neither the response nor the case has passages")
         context = Context(prompt=user_text(case), passages=passages, language=case.language)
