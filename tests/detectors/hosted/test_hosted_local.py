@@ -62,6 +62,8 @@ def libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "presidio_analyzer/nlp_engine": NLP,
         "en_core_web_sm/__init__": "",
         "gliner": GLINER,
+        "tldextract/__init__": "",
+        "tldextract/tldextract": TLDEXTRACT,
     }.items():
         file = tmp_path / f"{name}.py"
         file.parent.mkdir(exist_ok=True)
@@ -89,7 +91,11 @@ def test_presidio() -> None:
 
 
 @pytest.mark.usefixtures("libraries")
-def test_presidio_never_downloads_a_model() -> None:
+def test_presidio_never_downloads_anything() -> None:
+    import tldextract.tldextract  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    get("presidio").detect("I am Ada.")
+    assert tldextract.tldextract.TLD_EXTRACTOR.suffix_list_urls == ()
     with pytest.raises(MissingExtraError, match="the spaCy model de_core_web_xx is not installed"):
         get("presidio", models={"de": "de_core_web_xx"}).detect("Ich bin Ada.")
 

@@ -45,6 +45,7 @@ class Presidio(LocalDetector[LocalPresidioOptions]):
         except ImportError as error:
             detail = "install it with: pip install presidio-analyzer"
             raise MissingExtraError("presidio", "the detector presidio", detail) from error
+        _stay_offline()
         models = self.options.models
         for name in models.values():
             # Presidio would download a model that is not there.
@@ -70,3 +71,12 @@ class Presidio(LocalDetector[LocalPresidioOptions]):
             for item in results
             if self.labels.counts(item.entity_type, item.score, decided=True)
         ]
+
+
+def _stay_offline() -> None:
+    """Keep the rule for e-mail addresses from fetching a list of domains; a copy is installed."""
+    try:
+        extractor = importlib.import_module("tldextract.tldextract").TLD_EXTRACTOR
+    except (ImportError, AttributeError):
+        return
+    extractor.suffix_list_urls = ()
