@@ -290,6 +290,32 @@ def injection_docs(root: Path) -> list[Doc]:
     return docs
 
 
+def embedded_docs(docs: list[Doc]) -> list[Doc]:
+    """Return documents and tool results, and more that hide a sentence meant for a model.
+
+    What is hidden is an injection, or any short request: in a document even a harmless request to
+    the reader's assistant is out of place. The family of such a document names both its parts.
+    """
+    own = [doc for doc in docs if doc.channel != USER]
+    carriers = [
+        doc for doc in own
+        if not doc.positive and not doc.measure_only and 100 < len(doc.text) < 4000
+        and doc.source != "moderation_harmful"
+    ]  # fmt: skip
+    for doc in docs:
+        short = 15 < len(doc.text) < 300 and not doc.measure_only and doc.channel == USER
+        wanted = doc.positive or (doc.request and draw(doc.text, 4) == 0)
+        if short and wanted:
+            carrier = carriers[draw("carrier:" + doc.text, len(carriers))]
+            text, span = embed(carrier.text, doc.text, doc.text)
+            kind = "injection" if doc.positive else "request"
+            own.append(
+                Doc(text, f"hidden_{kind}_{doc.source}", f"{doc.family}+{carrier.family}",
+                    carrier.channel, True, (span,), doc.language)
+            )  # fmt: skip
+    return own
+
+
 def harm_docs(root: Path) -> list[Doc]:
     """Return what the harm classifier is trained on and measured with."""
     docs = _kept([_harmful, _xstest, _moderation], root)

@@ -36,6 +36,11 @@ class NlpEngineProvider:
     def create_engine(self):
         return self.told
 """
+TLDEXTRACT = """
+from types import SimpleNamespace
+
+TLD_EXTRACTOR = SimpleNamespace(suffix_list_urls=("https://example.invalid/list",))
+"""
 GLINER = """
 import re
 
@@ -68,7 +73,9 @@ def libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         file = tmp_path / f"{name}.py"
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
-        monkeypatch.delitem(sys.modules, name.replace("/", ".").removesuffix(".__init__"), False)
+        module = name.replace("/", ".").removesuffix(".__init__")
+        monkeypatch.setitem(sys.modules, module, None)  # forgotten again after the test
+        del sys.modules[module]
     monkeypatch.syspath_prepend(tmp_path)
 
 
@@ -94,7 +101,7 @@ def test_presidio() -> None:
 def test_presidio_never_downloads_anything() -> None:
     import tldextract.tldextract  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
-    get("presidio").detect("I am Ada.")
+    get("presidio", language="en").detect("I am Ada.")
     assert tldextract.tldextract.TLD_EXTRACTOR.suffix_list_urls == ()
     with pytest.raises(MissingExtraError, match="the spaCy model de_core_web_xx is not installed"):
         get("presidio", models={"de": "de_core_web_xx"}).detect("Ich bin Ada.")
@@ -130,7 +137,7 @@ def test_a_model_is_loaded_once_and_asked_by_one_thread_at_a_time() -> None:
 
 @pytest.mark.parametrize(
     ("name", "module", "options"),
-    [("presidio", "presidio_analyzer", {}), ("gliner", "gliner", {"model": "m"})],
+    [("presidio", "presidio_analyzer", {"least": 0.1}), ("gliner", "gliner", {"model": "m"})],
 )
 def test_what_is_not_installed_is_named(
     name: str, module: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
