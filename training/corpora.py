@@ -248,7 +248,7 @@ def _moderation(root: Path) -> Iterator[Doc]:
         marks = [value for key, value in row.items() if key != "prompt"]
         positive = any(value == 1 for value in marks)
         source = "moderation_harmful" if positive else "moderation_clean"
-        yield Doc(row["prompt"], source, "moderation1680", DOCUMENT, positive)
+        yield Doc(row["prompt"], source, "moderation1680", USER, positive)
 
 
 def _seeds(_root: Path) -> Iterator[Doc]:
@@ -296,11 +296,10 @@ def embedded_docs(docs: list[Doc]) -> list[Doc]:
     What is hidden is an injection, or any short request: in a document even a harmless request to
     the reader's assistant is out of place. The family of such a document names both its parts.
     """
-    own = [doc for doc in docs if doc.channel != USER]
+    own = [doc for doc in docs if doc.channel != USER or doc.source == "moderation_clean"]
     carriers = [
         doc for doc in own
         if not doc.positive and not doc.measure_only and 100 < len(doc.text) < 4000
-        and doc.source != "moderation_harmful"
     ]  # fmt: skip
     for doc in docs:
         short = 15 < len(doc.text) < 300 and not doc.measure_only and doc.channel == USER
@@ -311,7 +310,7 @@ def embedded_docs(docs: list[Doc]) -> list[Doc]:
             kind = "injection" if doc.positive else "request"
             own.append(
                 Doc(text, f"hidden_{kind}_{doc.source}", f"{doc.family}+{carrier.family}",
-                    carrier.channel, True, (span,), doc.language)
+                    DOCUMENT, True, (span,), doc.language)
             )  # fmt: skip
     return own
 

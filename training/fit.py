@@ -43,13 +43,13 @@ class Settings(NamedTuple):
     """
 
     bits: int = 18
-    pad: float = 4.0
-    power: float = 0.5
+    pad: float = 6.0
+    power: float = 0.8
     decay: float = 3e-4
     min_sources: int = 2
     sharpness: float = 2.0
-    spread: float = 0.5
-    steps: int = 120
+    spread: float = 0.3
+    steps: int = 100
 
 
 class Bag(NamedTuple):
@@ -149,9 +149,11 @@ class Problem:
 
     def fit(self, bags: Sequence[Bag]) -> tuple[np.ndarray, float]:
         """Return the weights of every slot and the bias."""
-        design, owner, labels, weights, piece_rows, sources = self._design(bags)
-        rows = np.unique(piece_rows)
-        keep = self._supported(piece_rows, sources)
+        design, owner = self.design(bags)
+        labels = np.asarray([bag.positive for bag in bags])
+        weights = _weights(bags, self.settings.spread)
+        rows = np.unique(design.indices)
+        keep = self._supported(bags)
         # Three thin matrices in a row are far smaller than their product.
         design, counts = design[:, rows].tocsr(), self.counts[rows]
         used = np.unique(counts.indices)
@@ -187,40 +189,30 @@ class Problem:
         theta[keep] = found.x[:-1]
         return theta, float(found.x[-1])
 
-    def _design(self, bags: Sequence[Bag]) -> Any:
-        """Return windows by pieces, the bag of each window, and labels and weights of bags."""
+    def design(self, bags: Sequence[Bag]) -> tuple[sparse.csr_array, np.ndarray]:
+        """Return windows by pieces, divided by their size, and the bag of each window."""
         s = self.settings
-        rows, columns, values, owner = [], [], [], []
-        row = 0
-        piece_rows: list[int] = []
-        sources: list[str] = []
+        ends = np.concatenate([[0.0], np.cumsum(self.sizes)])
+        columns: list[list[int]] = []
+        values: list[list[float]] = []
+        owner = []
         for number, bag in enumerate(bags):
             for first, after in bag.windows:
                 members = bag.pieces[first:after]
-                size = self.sizes[members.start : members.stop].sum()
-                share = (size + s.pad) ** -s.power
-                rows += [row] * len(members)
-                columns += members
-                values += [share] * len(members)
+                size = ends[members.stop] - ends[members.start]
+                columns.append(list(members))
+                values.append([float((size + s.pad) ** -s.power)] * len(members))
                 owner.append(number)
-                row += 1
-            used = sorted({p for first, after in bag.windows for p in bag.pieces[first:after]})
-            piece_rows += used
-            sources += [bag.source] * len(used)
-        design = sparse.csr_array(
-            (np.asarray(values), (np.asarray(rows), np.asarray(columns))),
-            shape=(row, len(self.sizes)),
-        )
-        labels = np.asarray([bag.positive for bag in bags])
-        return design, np.asarray(owner), labels, _weights(bags, s.spread), piece_rows, sources
+        return _csr(columns, values, len(self.sizes)), np.asarray(owner)
 
-    def _supported(self, pieces: list[int], sources: list[str]) -> np.ndarray:
+    def _supported(self, bags: Sequence[Bag]) -> np.ndarray:
         """Return the slots that enough sets share."""
-        groups: dict[str, list[int]] = defaultdict(list)
-        for piece, source in zip(pieces, sources, strict=True):
-            groups[source].append(piece)
+        groups: dict[str, set[int]] = defaultdict(set)
+        for bag in bags:
+            groups[bag.source].update(p for a, b in bag.windows for p in bag.pieces[a:b])
         support = np.zeros(self.pairs.shape[1], dtype=np.int32)
-        for rows in groups.values():
+        for pieces in groups.values():
+            rows = sorted(pieces)
             words = np.unique(self.counts[rows].indices)
             slots = (self.tokens[words].indices, self.pairs[rows].indices)
             support[np.unique(np.concatenate(slots))] += 1
@@ -248,7 +240,7 @@ def bags_of(
     if not pieces:
         return []
     indices = features.add(pieces)
-    found = windows([len(piece.tokens) for piece in pieces])
+    found = windows(len(pieces))
     if not positive or not spans:
         return [Bag(indices, found, positive, source)]
     touched = [any(p.start < end and start < p.end for start, end in spans) for p in pieces]

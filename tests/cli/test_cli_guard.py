@@ -110,6 +110,19 @@ def test_the_tests_of_a_policy(folder: Path) -> None:
     assert "has no tests" in run(folder, "test", "none.yaml", code=3)
 
 
+def test_without_a_policy_the_default_one_of_a_tier_is_used(tmp_path: Path, folder: Path) -> None:
+    pytest.importorskip("re2")
+    assert "policy  guard at tier 2" in run(folder, "explain")
+    (folder / "guard.yaml").unlink()
+    assert "policy  default at tier 2" in run(tmp_path, "explain")
+    assert "policy  default at tier 3" in run(tmp_path, "explain", "--tier", "3")
+    assert "tests pass" in run(tmp_path, "test")
+    args = ("check", "--stage", "tool_call", "--fail")
+    said = run(tmp_path, *args, text="use AKIAQ4XVZ2L7MNB3RTYU", code=1)
+    assert "action  ask" in said
+    assert "no guard.yaml here; using the default policy of tier 2" in said
+
+
 def test_explain_and_diff(folder: Path) -> None:
     assert "on error closed" in run(folder, "explain", "guard.yaml")
     plan = json.loads(run(folder, "explain", "guard.yaml", "--json"))

@@ -68,6 +68,26 @@ def test_conditions_are_checked_when_loaded(monkeypatch: pytest.MonkeyPatch) -> 
         plan("rules: [" + RULE % ', when: "tier == 1"' + "]")
 
 
+def test_options_that_cannot_work_are_a_problem_with_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RAILWRIGHT_LLAMA_GUARD", raising=False)
+    rule = "{id: %s, stage: input, detector: %s, action: block}"
+    rules = f"rules:\n  - {rule % ('a', 'mine')}\n  - {rule % ('b', 'mine')}\n"
+    url = "url: 'http://localhost:1/v1'"
+    for text, line, message in (
+        (f"rules:\n  - {rule % ('a', 'llama_guard')}", 3, "no address"),
+        (f"{rules}detectors:\n  mine: {{kind: llama_guard, {url}, modle: x}}", 6, "`modle`"),
+        (f"{rules}detectors:\n  mine: {{kind: lama_guard, {url}}}", 6, "no detector named"),
+        (f"{rules}detectors:\n  mine: {{kind: refusal}}", 6, "cannot be made"),
+        (f"{rules}detectors:\n  mine: {{{url}}}", 6, "kind"),
+        (f"{rules}detectors:\n  mine: {{kind: llama_guard, {url}, name: x}}", 6, "leave `name`"),
+    ):
+        with pytest.raises(ManifestError, match=message) as caught:
+            plan(text)
+        assert [problem.line for problem in caught.value.problems] == [line], text
+
+
 def test_values_by_tier() -> None:
     text = (
         "rules: [{id: a, stage: input, detector: secrets, "

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _STAGE = click.Choice(["input", "retrieved", "tool_call", "tool_result", "output", "memory"])
+_HERE = click.option("--policy", help="guard.yaml, its folder, or 'default'.")
 _POLICY = click.option(
     "--policy", default="default", show_default=True, help="guard.yaml, its folder, or 'default'."
 )
 _TIER = click.option("--tier", type=click.IntRange(1, 3), help="1 high, 2 medium, 3 low risk.")
+_USUAL_TIER = 2
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _SLICE = click.option("--slice", "slices", multiple=True, help="Field whose values are slices.")
 
@@ -28,7 +30,7 @@ def guard() -> None:
 
 @guard.command()
 @click.option("--stage", type=_STAGE, required=True, help="Where the text comes from.")
-@_POLICY
+@_HERE
 @_TIER
 @click.option("--tenant", default="", help="Whose request it is.")
 @click.option("--channel", default="", help="Where it came in.")
@@ -37,7 +39,7 @@ def guard() -> None:
 @_JSON
 def check(
     stage: Any,
-    policy: str,
+    policy: str | None,
     tier: int | None,
     tenant: str,
     channel: str,
@@ -47,10 +49,14 @@ def check(
 ) -> int:
     """Check the text on standard input and print action, rules and spans (character offsets).
 
+    Without --policy: guard.yaml of this folder, else the default policy (of tier 2 unless --tier
+    says otherwise).
+
     Exit codes: 0 whatever the verdict (1 with --fail where it stops the text), 2 usage or policy.
     """
     from railwright.guard import Call, Guard
 
+    policy, tier = _policy_here(policy, tier)
     at_work = Guard.load(policy, tier=tier)
     text = _standard_input()
     call = Call(tenant=tenant, channel=channel, conversation=conversation)
@@ -63,16 +69,20 @@ def check(
 
 
 @guard.command()
-@click.argument("policy", default="guard.yaml")
+@click.argument("policy", required=False)
 @_TIER
 @_JSON
-def test(policy: str, tier: int | None, as_json: bool) -> int:
+def test(policy: str | None, tier: int | None, as_json: bool) -> int:
     """Run the tests that live beside POLICY: its `tests:` and guard_tests.jsonl.
+
+    Without POLICY: guard.yaml of this folder, else the default policy (of tier 2 unless --tier
+    says otherwise).
 
     Exit codes: 0 all pass, 1 one fails, 2 usage or policy, 3 there is no test.
     """
     from railwright.guard import load_policy, run_tests
 
+    policy, tier = _policy_here(policy, tier)
     results = run_tests(load_policy(policy), tier)
     failed = [result for result in results if not result.passed]
     if as_json:
@@ -93,13 +103,18 @@ def test(policy: str, tier: int | None, as_json: bool) -> int:
 
 
 @guard.command()
-@click.argument("policy", default="default")
+@click.argument("policy", required=False)
 @_TIER
 @_JSON
-def explain(policy: str, tier: int | None, as_json: bool) -> None:
-    """Print what POLICY does at a tier: rules by stage, fail modes, detectors and the digest."""
+def explain(policy: str | None, tier: int | None, as_json: bool) -> None:
+    """Print what POLICY does at a tier: rules by stage, fail modes, detectors and the digest.
+
+    Without POLICY: guard.yaml of this folder, else the default policy (of tier 2 unless --tier
+    says otherwise).
+    """
     from railwright.guard import Guard
 
+    policy, tier = _policy_here(policy, tier)
     plan = Guard.load(policy, tier=tier).plan
     if as_json:
         _print_json({"digest": plan.digest, **plan.described()})
@@ -210,6 +225,18 @@ def calibrate(
     else:
         _print_calibration(result)
     return 0 if result.supported else 3
+
+
+def _policy_here(policy: str | None, tier: int | None) -> tuple[str, int | None]:
+    """The policy that was named, else ``guard.yaml`` here, else the default one at a tier."""
+    if policy is not None:
+        return policy, tier
+    if Path("guard.yaml").exists():
+        return "guard.yaml", tier
+    tier = tier or _USUAL_TIER
+    told = f"railwright: no guard.yaml here; using the default policy of tier {tier}"
+    click.echo(told, err=True)
+    return "default", tier
 
 
 def _standard_input() -> str:

@@ -21,6 +21,7 @@ from railwright.detectors._base import DetectorBase
 from railwright.detectors._ngrams import (
     BEGIN,
     MAX_TOKENS,
+    SCALES,
     Lexicon,
     concept_pair_slot,
     token_features,
@@ -73,9 +74,11 @@ class Model:
         self._table = _packed(file.tables[0], file.tables[1] if len(file.tables) > 1 else None)
         self._pairs = self._concept_pairs()
         self._tokens: dict[str, tuple[int, int, int]] = {}
-        power, pad = header["power"], header["pad"]
-        longest = 12 * MAX_TOKENS + 1
-        self._shrink = [float((size + pad) ** -power) for size in range(longest)]
+        longest = SCALES[-1] * MAX_TOKENS + 1
+        self._factors = [
+            [head["gain"] * (size + head["pad"]) ** -head["power"] for size in range(longest)]
+            for head in self.heads
+        ]
 
     def _concept_pairs(self) -> list[list[int]]:
         names, table, mask = self.lexicon.concepts, self._table, self._mask
@@ -121,14 +124,14 @@ class Model:
         for piece, size in zip(pieces, sizes, strict=True):
             counts.append(counts[-1] + size)
             sums.append(sums[-1] + self._piece(piece.tokens))
-        heads = [(head["bias"], head["gain"]) for head in self.heads]
+        biases = [head["bias"] for head in self.heads]
         found = []
-        for first, after in windows(sizes):
-            shrink = self._shrink[counts[after] - counts[first]]
+        for first, after in windows(len(sizes)):
+            size = counts[after] - counts[first]
             parts = _split(sums[after] - sums[first])
             scores = tuple(
-                _logistic(bias + gain * part * shrink)
-                for (bias, gain), part in zip(heads, parts, strict=False)
+                _logistic(bias + part * factors[size])
+                for bias, part, factors in zip(biases, parts, self._factors, strict=False)
             )
             found.append(Window(pieces[first].start, pieces[after - 1].end, scores))
         return found

@@ -2,9 +2,9 @@
 
 Layout: 8 bytes magic, 32 bytes SHA-256 of everything after them, 4 bytes length of the header
 (little-endian), the header as UTF-8 JSON, and the zlib-compressed tables: for each head ``2**bits``
-signed bytes. A header holds ``name``, ``version``, ``bits``, ``heads`` (each ``label``, ``bias``,
-``gain``), ``pad``, ``power``, ``concepts`` (name to words) and ``thresholds`` (label, channel and
-rate to a score).
+signed bytes. A header holds ``name``, ``bits``, ``heads`` (each ``label``, ``bias``, ``gain``,
+``pad``, ``power``), ``concepts`` (name to words) and ``thresholds`` (label, channel and rate to a
+score).
 """
 
 from __future__ import annotations

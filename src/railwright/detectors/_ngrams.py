@@ -169,17 +169,15 @@ def concept_pair_slot(first: str, second: str) -> int:
     return _slot("p", f"{first}>{second}")
 
 
-def windows(sizes: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the windows (first piece, piece after the last) over pieces of so many tokens.
+def windows(count: int) -> list[tuple[int, int]]:
+    """Return the windows (first piece, piece after the last) over so many pieces.
 
     One for each piece, and for each larger scale those that begin at every half of it.
     """
-    count = len(sizes)
     found = [(i, i + 1) for i in range(count)]
     for scale in SCALES[1:]:
-        if count <= scale // 2 and scale > 2:
-            break
-        step = max(1, scale // 2)
-        begins = range(0, max(1, count - scale + step), step)
-        found += [(i, min(count, i + scale)) for i in begins if count > 1]
+        step = scale // 2
+        if count > step:
+            begins = range(0, max(1, count - scale + step), step)
+            found += [(i, min(count, i + scale)) for i in begins]
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import Any
 
 from railwright.detectors.hosted import FACTORIES
@@ -52,6 +51,8 @@ def register(name: str, factory: Callable[..., Detector]) -> None:
 
 def names() -> list[str]:
     """Return every name that ``get`` accepts, sorted."""
+    from importlib.metadata import entry_points
+
     installed = {point.name for point in entry_points(group=GROUP)}
     return sorted({*_BUILT_IN, *_registered, *installed})
 
@@ -85,6 +86,8 @@ def _factory(name: str) -> Callable[..., Detector]:
         module, _, attribute = _BUILT_IN[name].partition(":")
         factory: Callable[..., Detector] = getattr(importlib.import_module(module), attribute)
         return factory
+    from importlib.metadata import entry_points
+
     for point in entry_points(group=GROUP):
         if point.name == name:
             loaded: Callable[..., Detector] = point.load()

@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from railwright.detectors import Context, Detection, Detector, resolve
+from railwright.detectors import Context, Detection, Detector, DetectorUnavailable, resolve
 from railwright.guard._decide import Answer, Failure, checked
 from railwright.guard._settle import RuleSource, scan_whole
 
@@ -47,10 +47,18 @@ _open = _Open()
 
 
 def failure_of(error: BaseException, name: str) -> Failure:
-    """Describe an exception without its message, which could quote the text."""
+    """Describe an exception without its message, which could quote the text.
+
+    That of ``DetectorUnavailable`` quotes neither text nor key, and is told with its kind.
+    """
     import logging
 
     logging.getLogger("railwright.guard").debug("detector %s failed", name, exc_info=error)
+    if isinstance(error, DetectorUnavailable):
+        kind: Literal["error", "timeout"] = (
+            "timeout" if isinstance(error, TimeoutError) else "error"
+        )
+        return Failure(kind, f"{name}: {error.kind}: {error.message}")
     if isinstance(error, TimeoutError):
         return Failure("timeout", f"{name} gave no answer in time")
     return Failure("error", f"{type(error).__name__} in {name}")

@@ -41,6 +41,7 @@ class _Compiler:
         self.source = source
         self.problems: list[Problem] = []
         self.detectors: dict[str, Detector] = {}
+        self.failed: set[str] = set()
 
     def complain(self, code: str, message: str, mend: str, *loc: str | int) -> None:
         line, column = self.source.positions.locate(loc)
@@ -132,12 +133,35 @@ class _Compiler:
 
     def _detector(self, name: str, loc: tuple[str | int, ...]) -> Detector | None:
         if name not in self.detectors:
+            if name in self.source.file.detectors:
+                return self._configured(name)
             try:
                 self.detectors[name] = detectors.get(name)
             except detectors.UnknownDetectorError as error:
                 self.complain("unknown-detector", str(error), "", *loc, "detector")
                 return None
+            except detectors.DetectorConfigError as error:
+                mend = "give its options under `detectors:`, and name that entry here"
+                self.complain("detector-options", str(error), mend, *loc, "detector")
+                return None
         return self.detectors[name]
+
+    def _configured(self, name: str) -> Detector | None:
+        """Make a detector of the policy's own; a problem is told once, where its options stand."""
+        if name in self.failed:
+            return None
+        entry = self.source.file.detectors[name]
+        try:
+            self.detectors[name] = detectors.get(entry.kind, name=name, **entry.options)
+        except detectors.UnknownDetectorError as error:
+            self.complain("unknown-detector", str(error), "", "detectors", name, "kind")
+        except (TypeError, ValueError) as error:
+            message = f"detector {name} cannot be made: {error}"
+            self.complain("detector-options", message, "", "detectors", name)
+        else:
+            return self.detectors[name]
+        self.failed.add(name)
+        return None
 
     def _condition(self, text: str | None, loc: tuple[str | int, ...]) -> Condition | None:
         if text is None:
@@ -179,12 +203,18 @@ def compile_plan(source: Resolved) -> Plan:
     if compiler.problems:
         raise ManifestError(sorted(compiler.problems, key=lambda p: (p.line, p.column)))
     file = source.file
+    used = {rule.detector: compiler.detectors[rule.detector] for rule in rules}
     return Plan(
         id=file.id,
         tier=source.tier,
         rules=tuple(rules),
         stages={stage: _stage(rules, stage) for stage in STAGES},
-        detectors={rule.detector: compiler.detectors[rule.detector] for rule in rules},
+        detectors=used,
+        configured={
+            name: {"kind": entry.kind, **entry.options}
+            for name, entry in file.detectors.items()
+            if name in used
+        },
         max_chars=file.limits.max_chars,
         on_limit=cast("Fail", at_tier(file.limits.on_limit, source.tier)),
         message=file.message,

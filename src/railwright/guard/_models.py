@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from railwright.system.fields import Count, Duration, Model, Slug, Text, Texts
 
@@ -92,6 +92,25 @@ class RuleEntry(Model):
         return self
 
 
+class DetectorEntry(Model):
+    """A detector with options of its own; all keys but ``kind`` are those options."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Text = Field(description="The detector that takes these options, such as llama_guard")
+
+    @model_validator(mode="after")
+    def _named_once(self) -> DetectorEntry:
+        if "name" in self.options:
+            raise ValueError("the key of the entry is the name; leave `name` out")
+        return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the detector is told."""
+        return self.model_extra or {}
+
+
 class Defaults(Model):
     """What rules have that do not say otherwise."""
 
@@ -140,6 +159,9 @@ class PolicyFile(Model):
     )
     off: Texts = Field(default=(), description="Ids of inherited rules that are left out")
     calibration: Text | None = Field(default=None, description="File of `guard calibrate --out`")
+    detectors: dict[Slug, DetectorEntry] = Field(
+        default={}, description="Detectors with options, by the name that rules call them by"
+    )
     defaults: Defaults = Defaults()
     limits: Limits = Limits()
     message: Text = "This request was stopped by a safety rule."

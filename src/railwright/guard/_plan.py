@@ -122,7 +122,10 @@ class StagePlan(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """A policy for one tier: what ``Guard`` runs. Built once, never changed."""
+    """A policy for one tier: what ``Guard`` runs. Built once, never changed.
+
+    ``configured`` holds kind and options of the detectors that the policy itself configures.
+    """
 
     id: str
     tier: int
@@ -133,6 +136,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     on_limit: Fail
     message: str
     source: str = ""
+    configured: Mapping[str, Mapping[str, Any]] = {}
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -147,11 +151,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def described(self) -> dict[str, Any]:
         """The plan as plain values."""
+        configured = {"configured": self.configured} if self.configured else {}
         return {
             "schema": "guard-plan/v1",
             "id": self.id,
             "tier": self.tier,
             "detectors": self.versions,
+            **configured,
             "limits": {"max_chars": self.max_chars, "on_limit": self.on_limit},
             "message": self.message,
             "rules": [rule.described() for rule in self.rules],
