@@ -81,7 +81,7 @@ schemas: $(STAMP)-dev ## write docs/schemas/ from the code
 	@$(BIN)/railwright schema --write docs/schemas
 
 lock: $(STAMP)-dev ## compile requirements/*.txt from requirements/*.in
-	@for f in base build dev embed; do \
+	@for f in base build guard dev embed; do \
 	  uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --universal --python-version 3.11 \
 	    requirements/$$f.in -o requirements/$$f.txt; done
 

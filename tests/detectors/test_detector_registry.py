@@ -22,6 +22,10 @@ from railwright.detectors import (
 )
 
 BUILT_IN = {
+    "code",
+    "exfiltration",
+    "injection",
+    "pii",
     "abstention",
     "groundedness",
     "injection_marker",

@@ -19,6 +19,7 @@ VERBS = {
     "gate": ("_gate", "gate", "Plan, explain and A/A-test release gates."),
     "check": ("_check", "check", "Test a system, decide, sign the facts, show the result."),
     "eval": ("_eval", "evaluate", "Run any file of cases against a target."),
+    "guard": ("_guard", "guard", "Check texts at run time; test and calibrate the policy."),
     "ledger": ("_ledger", "ledger", "Verify and look into the evidence ledger."),
     "suite": ("_suite", "suite", "List suites and pin their content digests."),
     "schema": ("_schema", "schema", "Print or write the JSON Schemas of files and outputs."),

@@ -31,11 +31,13 @@ def schema(name: str | None, folder: Path | None) -> None:
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Every published schema by name."""
     from railwright.cases import json_schemas as case_schemas
+    from railwright.guard import json_schemas as guard_schemas
     from railwright.report import output_schemas
     from railwright.standard import json_schemas as standard_schemas
 
     cases = {name.removesuffix(".json"): value for name, value in case_schemas().items()}
-    return dict(sorted({**cases, **standard_schemas(), **output_schemas()}.items()))
+    found = {**cases, **standard_schemas(), **guard_schemas(), **output_schemas()}
+    return dict(sorted(found.items()))
 
 
 def as_text(value: dict[str, Any]) -> bytes:

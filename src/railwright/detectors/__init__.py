@@ -8,25 +8,74 @@ group ``railwright.detectors`` (a callable without arguments that returns a ``De
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._normal import contains_tokens, tokens_of
 from railwright.detectors._registry import UnknownDetectorError, get, names, register
+from railwright.detectors._resolve import resolve
 from railwright.detectors._text import Folded, Span, fold, sentences
+from railwright.detectors.hosted import (
+    DetectorConfigError,
+    DetectorTimeoutError,
+    DetectorUnavailable,
+)
 from railwright.detectors.interface import Context, Detection, Detector
+
+if TYPE_CHECKING:
+    from railwright.detectors._engine import RuleEngine
+    from railwright.detectors._normalise import Layer, Normal, normalise
+    from railwright.detectors._pack_lint import PackReport, lint_packs
+    from railwright.detectors._rules import PackError, Rule, RulePack, load_packs
+
+# The rule engine is imported when first asked for.
+_LAZY = {
+    "Layer": "_normalise",
+    "Normal": "_normalise",
+    "PackError": "_rules",
+    "PackReport": "_pack_lint",
+    "Rule": "_rules",
+    "RuleEngine": "_engine",
+    "RulePack": "_rules",
+    "lint_packs": "_pack_lint",
+    "load_packs": "_rules",
+    "normalise": "_normalise",
+}
 
 __all__ = [
     "Context",
     "Detection",
     "Detector",
+    "DetectorConfigError",
+    "DetectorTimeoutError",
+    "DetectorUnavailable",
     "Folded",
+    "Layer",
     "MissingExtraError",
+    "Normal",
+    "PackError",
+    "PackReport",
+    "Rule",
+    "RuleEngine",
+    "RulePack",
     "Span",
     "UnknownDetectorError",
     "contains_tokens",
     "fold",
     "get",
+    "lint_packs",
+    "load_packs",
     "names",
+    "normalise",
     "register",
+    "resolve",
     "sentences",
     "tokens_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -47,17 +47,20 @@ def _digits(pattern: Callable[[str], bool]) -> Callable[[str], bool]:
     return lambda text: pattern(_squeeze(text))
 
 
-def _email(text: str) -> bool:
+def is_email(text: str) -> bool:
+    """Say whether a matched address is well formed."""
     local, _, domain = text.rpartition("@")
     return ".." not in text and not local.startswith(".") and bool(_TLD_LIKE.search(domain))
 
 
-def _card(text: str) -> bool:
+def is_card(text: str) -> bool:
+    """Say whether 13 to 19 digits pass the Luhn check."""
     digits = _squeeze(text)
     return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and check.luhn(digits)
 
 
-def _iban(text: str) -> bool:
+def is_iban(text: str) -> bool:
+    """Say whether an IBAN has the length of its country and passes mod 97."""
     plain = _squeeze(text).upper()
     return len(plain) == _IBAN_LENGTH.get(plain[:2], -1) and check.iban(plain)
 
@@ -79,7 +82,8 @@ def _phone(text: str) -> bool:
     return 8 <= len(digits) <= 15 and len(set(digits)) > 2
 
 
-def _ip(text: str) -> bool:
+def is_public_ip(text: str) -> bool:
+    """Say whether four numbers are an address outside the private ranges."""
     parts = [int(p) for p in text.split(".")]
     private = parts[0] in {0, 10, 127, 255} or parts[:2] in ([192, 168], [169, 254])
     return all(p < 256 for p in parts) and not private
@@ -90,16 +94,16 @@ _PATTERNS = (
         "email",
         "email",
         re.compile(r"(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,5}"),
-        _email,
+        is_email,
     ),
     _Pattern(
         "iban",
         "iban",
         _iban_pattern(),
-        _iban,
+        is_iban,
     ),
     _Pattern(
-        "card", "luhn", re.compile(r"(?<![\d.\-])\d(?:[ -]?\d){12,18}(?![\d\-])"), _card, 0.95
+        "card", "luhn", re.compile(r"(?<![\d.\-])\d(?:[ -]?\d){12,18}(?![\d\-])"), is_card, 0.95
     ),
     _Pattern(
         "phone",
@@ -229,7 +233,7 @@ _PATTERNS = (
         "ip",
         "ipv4",
         re.compile(r"(?<![\d.v])(?<![Vv]ersion )\d{1,3}(?:\.\d{1,3}){3}(?![\d.]\d|\d)"),
-        _ip,
+        is_public_ip,
         0.6,
     ),
 )

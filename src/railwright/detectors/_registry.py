@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from typing import Any
 
+from railwright.detectors.hosted import FACTORIES
 from railwright.detectors.interface import Detector
 
 GROUP = "railwright.detectors"
@@ -17,12 +18,17 @@ _BUILT_IN = {
     "json_schema": "railwright.detectors._schema:SchemaDetector",
     "leak": "railwright.detectors._leak:LeakDetector",
     "personal_data": "railwright.detectors._personal_data:PersonalDataDetector",
+    "code": "railwright.detectors._packs:code",
+    "exfiltration": "railwright.detectors._packs:exfiltration",
+    "injection": "railwright.detectors._packs:injection",
+    "pii": "railwright.detectors._packs:pii",
     "refusal": "railwright.detectors._refusal:RefusalDetector",
-    "secrets": "railwright.detectors._secrets:SecretsDetector",
+    "secrets": "railwright.detectors._packs:secrets",
     "similarity": "railwright.detectors._similarity:SimilarityDetector",
+    **FACTORIES,
 }
 
-_registered: dict[str, Callable[[], Detector]] = {}
+_registered: dict[str, Callable[..., Detector]] = {}
 _instances: dict[str, Detector] = {}
 
 
@@ -37,7 +43,7 @@ class UnknownDetectorError(KeyError):
         return self.message
 
 
-def register(name: str, factory: Callable[[], Detector]) -> None:
+def register(name: str, factory: Callable[..., Detector]) -> None:
     """Add a detector, or replace the one of that name, for this process."""
     _registered[name] = factory
     _instances.pop(name, None)
@@ -45,18 +51,27 @@ def register(name: str, factory: Callable[[], Detector]) -> None:
 
 def names() -> list[str]:
     """Return every name that ``get`` accepts, sorted."""
+    from importlib.metadata import entry_points
+
     installed = {point.name for point in entry_points(group=GROUP)}
     return sorted({*_BUILT_IN, *_registered, *installed})
 
 
-def get(name: str) -> Detector:
-    """Return the detector of that name; the same object each time.
+def get(name: str, /, **options: Any) -> Detector:
+    """Return the detector of that name; the same object each time where no options are given.
 
     A name registered in this process wins over a built-in one, and that over an entry point.
 
+    Args:
+        name: one of ``names()``.
+        **options: for detectors that take some, such as ``url`` for hosted ones.
+
     Raises:
         UnknownDetectorError: nothing has that name.
+        DetectorConfigError: a hosted detector cannot work with these options, or without any.
     """
+    if options:
+        return _factory(name)(**options)
     found = _instances.get(name)
     if found is None:
         found = _factory(name)()
@@ -64,15 +79,17 @@ def get(name: str) -> Detector:
     return found
 
 
-def _factory(name: str) -> Callable[[], Detector]:
+def _factory(name: str) -> Callable[..., Detector]:
     if name in _registered:
         return _registered[name]
     if name in _BUILT_IN:
         module, _, attribute = _BUILT_IN[name].partition(":")
-        factory: Callable[[], Detector] = getattr(importlib.import_module(module), attribute)
+        factory: Callable[..., Detector] = getattr(importlib.import_module(module), attribute)
         return factory
+    from importlib.metadata import entry_points
+
     for point in entry_points(group=GROUP):
         if point.name == name:
-            loaded: Callable[[], Detector] = point.load()
+            loaded: Callable[..., Detector] = point.load()
             return loaded
     raise UnknownDetectorError(name, names())

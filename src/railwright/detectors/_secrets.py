@@ -22,13 +22,14 @@ class _Format(NamedTuple):
     valid: Callable[[str], bool] = lambda _: True
 
 
-def _entropy(text: str) -> float:
+def entropy(text: str) -> float:
     """Return Shannon entropy in bits per character."""
     counts = Counter(text)
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())
 
 
-def _is_jwt(text: str) -> bool:
+def is_jwt(text: str) -> bool:
+    """Say whether the first part decodes to a JSON Web Token's header."""
     head = text.split(".", 1)[0]
     try:
         header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
@@ -37,7 +38,7 @@ def _is_jwt(text: str) -> bool:
     return isinstance(header, dict) and "alg" in header
 
 
-def _is_random(text: str) -> bool:
+def is_random(text: str) -> bool:
     """Say whether a value looks drawn by lot: long, mixed, and not a placeholder."""
     plain = text.lower()
     if len(text) < 12 or re.search(
@@ -46,7 +47,7 @@ def _is_random(text: str) -> bool:
         return False
     has_digit = any(c.isdigit() for c in text)
     has_letter = any(c.isalpha() for c in text)
-    return has_digit and has_letter and _entropy(text) >= 3.2
+    return has_digit and has_letter and entropy(text) >= 3.2
 
 
 def _format(rule: str, pattern: str, score: float = 1.0) -> _Format:
@@ -83,7 +84,7 @@ _FORMATS = (
             r"\beyJ[A-Za-z0-9_\-]{8,2000}\.eyJ[A-Za-z0-9_\-]{8,4000}\.[A-Za-z0-9_\-]{16,2000}"
         ),
         1.0,
-        _is_jwt,
+        is_jwt,
     ),
 )
 _ASSIGNED = re.compile(
@@ -113,7 +114,7 @@ class SecretsDetector(DetectorBase):
             if kind.valid(match.group())
         ]
         for match in _ASSIGNED.finditer(text):
-            if _is_random(match["value"]):
+            if is_random(match["value"]):
                 span = match.span("value")
                 found.append(Detection(*span, "secret", 0.7, "assigned", self.name))
         chosen: list[Detection] = []

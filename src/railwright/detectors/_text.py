@@ -12,7 +12,7 @@ from typing import NamedTuple
 # and superscript forms, so only true look-alikes stand here.
 _LOOK_ALIKES = str.maketrans(
     "аеорсухіјѕһԁԛԝвкмнтгɡɑıαβγεηικνορτυχωοϲℓսոհօքΑΒΕΖΗΙΚΜΝΟΡΤΥΧЅАВЕКМНОРСТУХІЈ",
-    "aeopcyxijshdqwbkmhtrgaiabyenikvoptuxwoclunhopabezhikmnoptyxsabekmhopctyxij",
+    "aeopcyxijshdqwbkmhtrgaiabyenikvoptuxwoclunhopABEZHIKMNOPTYXSABEKMHOPCTYXIJ",
 )
 _IGNORED = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
@@ -39,16 +39,21 @@ class Folded(NamedTuple):
         return Span(self.offsets[start], self.offsets[end - 1] + 1)
 
 
-@lru_cache(maxsize=8192)
-def _fold_character(char: str) -> str:
+def plain_character(char: str) -> str:
+    """Return a character without accents and look-alikes, its case kept; "" for invisible ones."""
     code = ord(char)
     if _TAG_FIRST <= code <= _TAG_LAST:  # invisible tag characters spell ASCII
-        return chr(code - 0xE0000).lower()
+        return chr(code - 0xE0000)
     if _IGNORED.match(char):
         return ""
     plain = unicodedata.normalize("NFKD", char)
     plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return plain.translate(_LOOK_ALIKES).casefold()
+    return plain.translate(_LOOK_ALIKES)
+
+
+@lru_cache(maxsize=8192)
+def _fold_character(char: str) -> str:
+    return plain_character(char).casefold()
 
 
 def fold(text: str) -> Folded:

@@ -108,7 +108,8 @@ _MORSE_CODES = dict(
 )
 
 
-def _base64(run: str) -> Iterator[str]:
+def base64_readings(run: str) -> Iterator[str]:
+    """Yield what a base64 run decodes to at each alignment, as Latin-1."""
     symbols = re.sub(r"[\s=]", "", run).replace("-", "+").replace("_", "/")
     # The start of the run may be cut or belong to other text, so every alignment is tried.
     for shift in range(4):
@@ -129,7 +130,8 @@ def _base32(run: str) -> Iterator[str]:
         return
 
 
-def _hex(run: str) -> Iterator[str]:
+def hex_readings(run: str) -> Iterator[str]:
+    """Yield what a hexadecimal run decodes to, as Latin-1."""
     digits = re.sub(r"0x|\\x|[ :,]", "", run)
     yield bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("latin-1")
 
@@ -149,9 +151,9 @@ def _morse(run: str) -> Iterator[str]:
 
 
 _CODECS: tuple[tuple[str, re.Pattern[str], Callable[[str], Iterator[str]]], ...] = (
-    ("base64", _BASE64, _base64),
+    ("base64", _BASE64, base64_readings),
     ("base32", _BASE32, _base32),
-    ("hex", _HEX, _hex),
+    ("hex", _HEX, hex_readings),
     ("decimal", _DECIMAL, _decimal),
     ("binary", _BINARY, _binary),
     ("morse", _MORSE, _morse),

@@ -1,0 +1,241 @@
+"""Embedded classifiers: hashed n-grams, one signed byte a weight, pure Python.
+
+A model scores windows of one to twelve pieces (sentences or lines) of a text; a finding is a
+window whose score reaches a floor. The score is the model's logistic output: it orders texts, but
+it is no probability on anybody's traffic. Compare it with a calibrated threshold of the channel
+(``thresholds``), and use it to flag, to escalate or to raise the tier: alone it misses most attacks
+of a kind it has not seen, so it must not be the only thing that stands in their way.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from functools import cache
+from math import exp, isqrt
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from railwright.detectors import _model_file
+from railwright.detectors._base import DetectorBase
+from railwright.detectors._ngrams import (
+    BEGIN,
+    MAX_TOKENS,
+    SCALES,
+    Lexicon,
+    concept_pair_slot,
+    token_features,
+    windows,
+)
+from railwright.detectors.interface import Context, Detection
+
+_MODELS = Path(__file__).parent / "data" / "models"
+#: Tokens whose weights are kept; when there are more, all are forgotten.
+_CACHE = 50_000
+# The sums of two heads travel in one integer. A piece has at most 32 tokens with at most 100 or so
+# weights of at most 127 each, so a sum stays far below 2**30.
+_SHIFT = 31
+_HALF = 1 << (_SHIFT - 1)
+
+CHANNELS = ("user_input", "document", "tool_result")
+
+
+class Window(NamedTuple):
+    """Part of a text with its score for each head of the model."""
+
+    start: int
+    end: int
+    scores: tuple[float, ...]
+
+
+def _packed(table: memoryview, other: memoryview | None) -> list[int]:
+    if other is None:
+        return list(table)
+    return [low + (high << _SHIFT) for low, high in zip(table, other, strict=True)]
+
+
+def _logistic(value: float) -> float:
+    # Six digits: the same text has the same score wherever it is computed.
+    return round(1.0 / (1.0 + exp(-max(-60.0, min(60.0, value)))), 6)
+
+
+class Model:
+    """A model that was read: tables, lexicon and the weights of the tokens met so far."""
+
+    def __init__(self, file: _model_file.ModelFile) -> None:
+        header = file.header
+        self.name: str = header["name"]
+        self.digest = file.digest
+        self.heads: list[dict[str, Any]] = header["heads"]
+        self.labels: tuple[str, ...] = tuple(head["label"] for head in self.heads)
+        self.thresholds: Mapping[str, Mapping[str, Mapping[str, float]]] = header["thresholds"]
+        self.lexicon = Lexicon(header["concepts"])
+        self._mask = (1 << header["bits"]) - 1
+        self._table = _packed(file.tables[0], file.tables[1] if len(file.tables) > 1 else None)
+        self._pairs = self._concept_pairs()
+        self._tokens: dict[str, tuple[int, int, int]] = {}
+        longest = SCALES[-1] * MAX_TOKENS + 1
+        self._factors = [
+            [head["gain"] * (size + head["pad"]) ** -head["power"] for size in range(longest)]
+            for head in self.heads
+        ]
+
+    def _concept_pairs(self) -> list[list[int]]:
+        names, table, mask = self.lexicon.concepts, self._table, self._mask
+        return [[table[concept_pair_slot(a, b) & mask] for b in names] for a in names]
+
+    def _learn(self, token: str) -> tuple[int, int, int]:
+        """Sum up what a token weighs on its own, and keep it."""
+        found = token_features(token, self.lexicon)
+        table, mask = self._table, self._mask
+        weight = sum(table[slot & mask] for slot in found.whole)
+        if found.parts:
+            low, high = _split(sum(table[slot & mask] for slot in found.parts))
+            root = isqrt(len(found.parts) << 16)
+            weight += (low << 8) // root + (((high << 8) // root) << _SHIFT)
+        if len(self._tokens) >= _CACHE:
+            self._tokens.clear()
+        entry = self._tokens[token] = (found.key, weight, found.concept)
+        return entry
+
+    def _piece(self, tokens: list[str]) -> int:
+        """Return the summed weights of one piece, the heads still in one integer."""
+        known, learn, table, mask = self._tokens.get, self._learn, self._table, self._mask
+        total, before = 0, BEGIN
+        concepts: list[int] = []
+        for token in tokens:
+            key, weight, concept = known(token) or learn(token)
+            total += weight + table[(before * 31 + key) & mask]
+            before = key
+            if concept:
+                concepts.append(concept)
+        pairs = self._pairs
+        for i, first in enumerate(concepts):
+            row = pairs[first]
+            for second in concepts[i + 1 : i + 4]:
+                total += row[second]
+        return total
+
+    def windows(self, text: str) -> list[Window]:
+        """Return every window of ``text`` with its scores, in no particular order."""
+        pieces = self.lexicon.pieces(text)
+        sizes = [len(piece.tokens) for piece in pieces]
+        counts, sums = [0], [0]
+        for piece, size in zip(pieces, sizes, strict=True):
+            counts.append(counts[-1] + size)
+            sums.append(sums[-1] + self._piece(piece.tokens))
+        biases = [head["bias"] for head in self.heads]
+        found = []
+        for first, after in windows(len(sizes)):
+            size = counts[after] - counts[first]
+            parts = _split(sums[after] - sums[first])
+            scores = tuple(
+                _logistic(bias + part * factors[size])
+                for bias, part, factors in zip(biases, parts, self._factors, strict=False)
+            )
+            found.append(Window(pieces[first].start, pieces[after - 1].end, scores))
+        return found
+
+
+def _split(total: int) -> tuple[int, int]:
+    high = (total + _HALF) >> _SHIFT
+    return total - (high << _SHIFT), high
+
+
+@cache
+def load(name: str) -> Model:
+    """Return the shipped model of that name, read once.
+
+    Raises:
+        ModelFileError: its file is missing or damaged.
+    """
+    return Model(_model_file.read(_MODELS / f"{name}.rwm"))
+
+
+class ClassifierDetector(DetectorBase):
+    """A model as a detector: its version is the digest of its file.
+
+    Findings have the label of the head, the span of the window and its score. Windows that
+    overlap count once, the best first; only scores that reach ``floor`` are findings.
+
+    Args:
+        model: the model.
+        floor: the least score of a finding for each label; None: the lowest calibrated threshold.
+
+    Raises:
+        ModelFileError: the model's file is missing or damaged.
+    """
+
+    def __init__(self, model: Model, floor: Mapping[str, float] | None = None) -> None:
+        self.model = model
+        self.name = model.name
+        self.version = model.digest
+        self._floor = [
+            floor[label] if floor is not None else self._lowest(label) for label in model.labels
+        ]
+
+    def _lowest(self, label: str) -> float:
+        channels = self.model.thresholds.get(label, {})
+        values = [value for rates in channels.values() for value in rates.values()]
+        return min(values, default=0.5)
+
+    def threshold(self, label: str, channel: str, rate: float) -> float:
+        """Return the score that this share of harmless texts of a channel reached in calibration.
+
+        Args:
+            label: a label of the model.
+            channel: one of ``CHANNELS``.
+            rate: false-positive rate, 0.01 or 0.05.
+
+        Raises:
+            KeyError: the model was not calibrated for these.
+        """
+        try:
+            return self.model.thresholds[label][channel][f"{rate:g}"]
+        except KeyError:
+            known = {
+                (name, place, share)
+                for name, places in self.model.thresholds.items()
+                for place, shares in places.items()
+                for share in shares
+            }
+            message = f"{self.name} is not calibrated for {label}, {channel}, {rate:g}; it is for "
+            raise KeyError(message + ", ".join(map(str, sorted(known)))) from None
+
+    def score(self, text: str) -> dict[str, float]:
+        """Return for each label the highest score of any window; 0 for a text without tokens."""
+        best = [0.0] * len(self.model.labels)
+        for window in self.model.windows(text):
+            best = list(map(max, best, window.scores))
+        return dict(zip(self.model.labels, best, strict=True))
+
+    def detect(self, text: str, context: Context | None = None) -> list[Detection]:  # noqa: ARG002
+        """Return the best windows that do not overlap, in order of ``start``."""
+        all_windows = self.model.windows(text)
+        found: list[Detection] = []
+        for index, label in enumerate(self.model.labels):
+            floor = self._floor[index]
+            hits = [window for window in all_windows if window.scores[index] >= floor]
+            hits.sort(key=lambda w: (-w.scores[index], w.end - w.start, w.start))
+            taken: list[tuple[int, int]] = []
+            for window in hits:
+                at = bisect_left(taken, (window.start, window.end))
+                free_left = at == 0 or taken[at - 1][1] <= window.start
+                free_right = at == len(taken) or taken[at][0] >= window.end
+                if free_left and free_right:
+                    taken.insert(at, (window.start, window.end))
+                    score = window.scores[index]
+                    found.append(
+                        Detection(window.start, window.end, label, score, label, self.name)
+                    )
+        return sorted(found, key=lambda d: (d.start, d.end, d.label))
+
+
+def injection() -> ClassifierDetector:
+    """Injection and jailbreak; the shipped model."""
+    return ClassifierDetector(load("injection_classifier"))
+
+
+def harm() -> ClassifierDetector:
+    """Harmful requests and toxic text; the shipped model."""
+    return ClassifierDetector(load("harm_classifier"))

@@ -1,0 +1,228 @@
+"""Checks that a matched text must pass, by name."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+
+from railwright.detectors import _checksums as check
+from railwright.detectors import _national as national
+from railwright.detectors import _personal_data as personal
+from railwright.detectors import _secrets as secrets
+
+Check = Callable[[str], bool]
+
+
+def squeeze(text: str) -> str:
+    """Return the text without the separators that people put into numbers."""
+    return re.sub(r"[\s./()\-]", "", text)
+
+
+def _squeezed(test: Check) -> Check:
+    return lambda text: test(squeeze(text))
+
+
+def _phone(regions: Iterable[str]) -> Check:
+    """Say whether digits are a number in use of one of these regions, by phonenumbers."""
+
+    def test(text: str) -> bool:
+        import phonenumbers
+
+        for region in regions:
+            try:
+                parsed = phonenumbers.parse(text, region)
+            except phonenumbers.NumberParseException:
+                continue
+            if phonenumbers.is_valid_number(parsed):
+                return True
+        return False
+
+    return test
+
+
+def _phone_international(text: str) -> bool:
+    """Say whether ``+`` or ``00`` and digits begin with a country's code and have its length."""
+    import phonenumbers
+
+    digits = re.sub(r"\D", "", text.replace("(0)", "", 1))
+    digits = digits if text.startswith(("+", "(+")) else digits[2:]
+    known = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+    return 8 <= len(digits) <= 15 and any(int(digits[:n]) in known for n in (1, 2, 3))
+
+
+def _phone_named(text: str) -> bool:
+    digits = re.sub(r"\D", "", text)
+    return 7 <= len(digits) <= 15 and len(set(digits)) > 2 and not _is_date(text)
+
+
+def _is_date(text: str) -> bool:
+    return (
+        re.fullmatch(
+            r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{4}|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2})", text
+        )
+        is not None
+    )
+
+
+def _card_named(text: str) -> bool:
+    digits = squeeze(text)
+    return 12 <= len(digits) <= 19 and national.luhn_number(digits)
+
+
+def _card_alone(text: str) -> bool:
+    """Luhn, and a first digit that card schemes use."""
+    digits = squeeze(text)
+    return digits[0] in "123456" and personal.is_card(text)
+
+
+def _ipv6(text: str) -> bool:
+    try:
+        address = ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return not (address.is_loopback or address.is_unspecified or address.is_link_local)
+
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def _bitcoin(text: str) -> bool:
+    """Check Base58Check: the last four bytes are those of the double SHA-256 of the rest."""
+    number = 0
+    for char in text:
+        number = number * 58 + _BASE58.index(char)
+    try:
+        raw = number.to_bytes(25, "big")
+    except OverflowError:
+        return False
+    return hashlib.sha256(hashlib.sha256(raw[:21]).digest()).digest()[:4] == raw[21:]
+
+
+def _not_placeholder(text: str) -> bool:
+    plain = text.lower()
+    hidden = re.search(r"example|placeholder|your|xxxx|\*\*\*|changeme|<|\{\{|\$\{|redacted", plain)
+    return hidden is None and len(set(plain)) > 3
+
+
+def _mixed(text: str) -> bool:
+    """Say whether a key has digits and letters and is no placeholder."""
+    both = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
+    return both and _not_placeholder(text) and secrets.entropy(text) >= 2.8
+
+
+def _with_digit(text: str) -> bool:
+    return any(c.isdigit() for c in text)
+
+
+def _dated(text: str) -> bool:
+    """Say whether three numbers can be a date, in any order of them."""
+    parts = [int(p) for p in re.findall(r"\d+", text)]
+    if len(parts) != 3:
+        return bool(re.search(r"[A-Za-z]", text))
+    days = [p for p in parts if p <= 31]
+    return len(days) >= 2 and any(1 <= p <= 12 for p in days)
+
+
+_SQUEEZED = {
+    "at-svnr": national.austrian_svnr,
+    "au-abn": national.australian_abn,
+    "au-medicare": national.australian_medicare,
+    "au-tfn": national.australian_tfn,
+    "ar-cuit": national.argentine_cuit,
+    "baltic": national.baltic_code,
+    "be-national": check.belgian_national,
+    "bg-egn": national.bulgarian_egn,
+    "br-cnpj": national.brazilian_cnpj,
+    "br-cpf": check.brazilian_cpf,
+    "ca-sin": national.canadian_sin,
+    "ch-ahv": national.ean13,
+    "cl-rut": national.chilean_rut,
+    "cn-id": check.chinese_id,
+    "cz-rc": national.czech_rc,
+    "de-health": national.german_health,
+    "de-idnr": check.german_tax_id,
+    "de-pension": national.german_pension,
+    "dk-cpr": national.danish_cpr,
+    "ec-cedula": national.ecuadorian_cedula,
+    "es-dni": check.spanish_dni,
+    "fr-nir": check.french_nir,
+    "gr-amka": national.greek_amka,
+    "hk-id": national.hong_kong_id,
+    "hr-oib": national.croatian_oib,
+    "hu-taj": national.hungarian_taj,
+    "id-nik": national.indonesian_nik,
+    "ie-pps": national.irish_pps,
+    "il-id": national.israeli_id,
+    "jmbg": national.yugoslav_jmbg,
+    "jp-my-number": national.japanese_my_number,
+    "kr-rrn": national.korean_rrn,
+    "luhn": national.luhn_number,
+    "lv-code": national.latvian_code,
+    "mrz-number": national.mrz_number,
+    "my-nric": national.malaysian_nric,
+    "nl-bsn": check.dutch_bsn,
+    "no-fnr": national.norwegian_fnr,
+    "nz-ird": national.new_zealand_ird,
+    "pl-pesel": check.polish_pesel,
+    "pt-nif": national.portuguese_nif,
+    "ro-cnp": national.romanian_cnp,
+    "ru-inn": national.russian_inn,
+    "ru-snils": national.russian_snils,
+    "sg-nric": national.singapore_nric,
+    "th-id": national.thai_id,
+    "tr-kimlik": national.turkish_kimlik,
+    "ua-tax": national.ukrainian_tax,
+    "uk-nhs": check.nhs_number,
+    "us-routing": national.us_routing,
+    "us-ssn": check.us_ssn,
+    "verhoeff": check.verhoeff,
+    "za-id": national.south_african_id,
+}
+_CHECKS: dict[str, Check] = {
+    **{name: _squeezed(test) for name, test in _SQUEEZED.items()},
+    "bitcoin": _bitcoin,
+    "card": _card_alone,
+    "card-named": _card_named,
+    "date": _dated,
+    "email": personal.is_email,
+    "fi-hetu": national.finnish_hetu,
+    "iban": personal.is_iban,
+    "ipv4": personal.is_public_ip,
+    "ipv6": _ipv6,
+    "it-cf": check.italian_codice_fiscale,
+    "jwt": secrets.is_jwt,
+    "mixed": _mixed,
+    "mrz-line": national.mrz_line,
+    "mx-curp": national.mexican_curp,
+    "not-placeholder": _not_placeholder,
+    "phone-international": _phone_international,
+    "phone-named": _phone_named,
+    "phone-us": _phone(("US",)),
+    "phone-fr": _phone(("FR",)),
+    "phone-gb": _phone(("GB",)),
+    "phone-de": _phone(("DE", "AT", "CH")),
+    "phone-any": _phone(("US", "GB", "FR", "DE", "IT", "ES", "AU", "IN", "BR", "NL", "BE", "CH")),
+    "random": secrets.is_random,
+    "se-personnummer": national.swedish_personnummer,
+    "tw-id": national.taiwanese_id,
+    "us-dea": national.us_dea,
+    "us-npi": _squeezed(national.us_npi),
+    "vin": national.vin,
+    "with-digit": _with_digit,
+}
+
+
+def names() -> list[str]:
+    """Return every name a rule may give under ``confirm``."""
+    return sorted(_CHECKS)
+
+
+def get(name: str) -> Check:
+    """Return the check of that name.
+
+    Raises:
+        KeyError: nothing has that name.
+    """
+    return _CHECKS[name]

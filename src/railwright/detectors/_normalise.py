@@ -1,0 +1,388 @@
+"""One plain form of a text for rules, with the way back to the source, and what it encodes.
+
+Folding is done character by character, so that the plain form of a text is the concatenation of
+the plain forms of its parts: a stream can be folded as it comes. Decodings only ever shrink
+(nothing is decompressed), go ``MAX_DEPTH`` deep and have a budget of characters for each run.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from railwright.detectors._text import Span, plain_character
+from railwright.detectors._views import base64_readings, hex_readings
+
+#: Layers of encoding that are undone.
+MAX_DEPTH = 3
+#: A longer encoded run is read in pieces of this many characters (a multiple of 4).
+MAX_RUN = 996
+#: Decoded characters in all for one encoded run, as a multiple of its length.
+BUDGET_FACTOR = 8
+
+_DASHES = "‐‑‒–—―−﹘﹣－"
+_QUOTES = {"’": "'", "‘": "'", "‛": "'", "“": '"', "”": '"', "‟": '"', "。": ".", "．": "."}
+
+
+class _Table(dict[int, str]):
+    """Code point to its plain form; filled as characters are met."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        if code < 128:
+            plain = char
+        elif char in _DASHES:
+            plain = "-"
+        elif char in _QUOTES:
+            plain = _QUOTES[char]
+        elif "\uac00" <= char <= "\ud7a3":  # Hangul syllables stay whole
+            plain = char
+        else:
+            digit = unicodedata.decimal(char, None)
+            plain = plain_character(char) if digit is None else str(digit)
+        # Lone surrogates cannot be encoded; they stand for an unknown character.
+        plain = plain if not "\ud800" <= char <= "\udfff" else "\ufffd"
+        self[code] = plain
+        return plain
+
+
+_TABLE = _Table()
+
+
+def _linear(pattern: str) -> Any:
+    """Compile for RE2 where it is installed, which scans faster, else for ``re``."""
+    try:
+        import re2
+    except ImportError:
+        return re.compile(pattern)
+    return re2.compile(pattern)
+
+
+class _Runs:
+    """Finds runs of one alphabet: where one begins by a linear engine, its end by ``re``."""
+
+    def __init__(self, unit: str, least: int, most: int, tail: str = "") -> None:
+        self._begin = _linear(f"{unit}{{{least}}}")
+        self._whole = re.compile(f"{unit}{{{least},{most}}}{tail}")
+        self._full = re.compile(f"{unit}{{{most}}}")
+
+    def find(self, text: str, first: int = 0) -> Iterator[re.Match[str]]:
+        """Yield the runs from ``first`` on, in order and apart; a long one comes in pieces."""
+        for begin in self._begin.finditer(text, first):
+            at = max(first, begin.start())
+            while at < begin.end():
+                match = self._whole.match(text, at)
+                if match is not None:
+                    yield match
+                at = first = match.end() if match is not None else at + 1
+
+    def is_full(self, run: str) -> bool:
+        """Say whether a run is as long as one can be."""
+        return self._full.fullmatch(run) is not None
+
+
+_ENCODED_RUN = _Runs(r"[A-Za-z0-9+/_-]", 16, MAX_RUN, "={0,2}")
+_HEX_RUN = _Runs(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?)", 8, MAX_RUN // 6)
+# Encoded text has digits or capitals after small letters; words and paths mostly have not.
+_LOOKS_ENCODED = re.compile(r"[0-9]|[a-z][A-Z]")
+_ESCAPE = re.compile(
+    r"%[0-9A-Fa-f]{2}|&#(?:x[0-9A-Fa-f]{2,6}|\d{2,7});|&(?:amp|lt|gt|quot|apos|commat|period|colon"
+    r"|sol|num);|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}"
+)
+#: What may be the beginning of an escape at the end of a text.
+_ESCAPE_BEGUN = re.compile(
+    r"(?:%[0-9A-Fa-f]?|&(?:#(?:x[0-9A-Fa-f]{0,6}|\d{0,7})|[a-z]{0,6})|\\(?:x[0-9A-Fa-f]?"
+    r"|u[0-9A-Fa-f]{0,3})?)\Z"
+)
+# Whole bytes that may be part of a character that is not complete yet.
+_BYTES_BEFORE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}){1,3}\Z")
+_HEX_TAIL = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?){0,2000}(?:0x?|\\x?)?[0-9a-fA-F]?\Z")
+_HEX_ALPHABET = frozenset("0123456789abcdefABCDEFx\\ :,")
+_RUN_PIECE = re.compile(rf"[A-Za-z0-9+/_-]{{1,{MAX_RUN}}}={{0,2}}|=")
+_RUN_ALPHABET = re.compile(r"[^A-Za-z0-9+/_=-]")
+_NAMED = {
+    "amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "commat": "@", "period": ".",
+    "colon": ":", "sol": "/", "num": "#",
+}  # fmt: skip
+# Stretches of decoded bytes that read as text (ASCII or well-formed UTF-8).
+_READABLE = re.compile(
+    rb"(?:[\t\n\r\x20-\x7e]|[\xc3-\xdf][\x80-\xbf]|[\xe1-\xec][\x80-\xbf]{2}){6,}"
+)
+
+
+def plain(text: str) -> str:
+    """Return the plain form: NFKD without accents, look-alikes as Latin, nothing invisible."""
+    return text if text.isascii() else text.translate(_TABLE)
+
+
+class Layer(NamedTuple):
+    """A reading of the text, or of a part of it.
+
+    Attributes:
+        text: what it reads.
+        starts: for each character, where its source begins; None: its own place.
+        ends: for each character, where its source ends; None: one after its own place.
+        whole: the source span that every finding maps to, for a decoded run.
+        encoding: how it was written: "" for the plain text.
+        first: findings are sought from this character on; what stands before it is context.
+    """
+
+    text: str
+    starts: Sequence[int] | None = None
+    ends: Sequence[int] | None = None
+    whole: Span | None = None
+    encoding: str = ""
+    first: int = 0
+
+    def span(self, start: int, end: int) -> Span:
+        """Return the source span of ``text[start:end]``, which must not be empty."""
+        if self.whole is not None:
+            return self.whole
+        if self.starts is None or self.ends is None:
+            return Span(start, end)
+        return Span(self.starts[start], self.ends[end - 1])
+
+    def encoded_runs(self) -> Iterator[tuple[int, int]]:
+        """Yield where runs stand that may be base64 or hex."""
+        for pattern in (_ENCODED_RUN, _HEX_RUN):
+            for match in pattern.find(self.text, self.first):
+                yield match.span()
+
+
+class Normal:
+    """The plain form of a text, the way back, and its decodings.
+
+    ``text`` is the plain form; ``span(i, j)`` maps a part of it to the source; ``views()`` yields
+    the decoded layers; ``source`` is the text as given.
+    """
+
+    __slots__ = ("_layer", "source", "text")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.text = plain(source)
+        self._layer: Layer | None = None
+
+    @property
+    def layer(self) -> Layer:
+        """The plain form as a layer."""
+        if self._layer is None:
+            # Folding may change characters one by one, or change their number.
+            if self.text is self.source or _one_to_one(self.source):
+                self._layer = Layer(self.text)
+            else:
+                starts, ends = _offsets(self.source)
+                self._layer = Layer(self.text, starts, ends)
+        return self._layer
+
+    def span(self, start: int, end: int) -> Span:
+        """Return the source span of ``text[start:end]``, which must not be empty."""
+        return self.layer.span(start, end)
+
+    def views(self, first: int = 0) -> Iterator[Layer]:
+        """Yield what the text holds in base64, hex, percent and character escapes, nested."""
+        unescaped = list(self.texts(first))
+        yield from unescaped
+        for layer in (self.layer._replace(first=first), *unescaped):
+            for found in _runs(layer):
+                yield found
+                yield from _nested(found, MAX_DEPTH - 1, BUDGET_FACTOR * len(found.text))
+
+    def growing(self, first: int = 0) -> Iterator[Layer]:
+        """Yield the layers that grow as the text grows: the plain form and those of ``texts``."""
+        yield self.layer._replace(first=first)
+        yield from self.texts(first)
+
+    def texts(self, first: int = 0) -> Iterator[Layer]:
+        """Yield the text without its escapes, layer by layer: the views that grow with it."""
+        layer = self.layer._replace(first=first)
+        for _ in range(MAX_DEPTH):
+            found = next(_unescaped(layer), None)
+            if found is None:
+                return
+            yield found
+            layer = found
+
+    def plain_length(self, source_length: int) -> int:
+        """Return how many plain characters come from the first ``source_length`` characters."""
+        starts = self.layer.starts
+        return source_length if starts is None else bisect_right(starts, source_length - 1)
+
+
+def normalise(text: str) -> Normal:
+    """Return the plain form of ``text`` with the way back to the source.
+
+    Compatibility forms, accents, look-alike letters of other scripts, digits of other scripts,
+    dashes and quotes become plain; zero-width, bidirectional and tag characters go. Linear.
+    """
+    return Normal(text)
+
+
+def _one_to_one(source: str) -> bool:
+    """Say whether each character has one plain character."""
+    return all(len(_TABLE[ord(char)]) == 1 for char in set(source))
+
+
+def _offsets(source: str) -> tuple[list[int], list[int]]:
+    starts: list[int] = []
+    ends: list[int] = []
+    for index, char in enumerate(source):
+        size = len(_TABLE[ord(char)])
+        if size == 1:
+            starts.append(index)
+            ends.append(index + 1)
+        elif size:
+            starts.extend([index] * size)
+            ends.extend([index + 1] * size)
+    return starts, ends
+
+
+def _nested(layer: Layer, depth: int, budget: int) -> Iterator[Layer]:
+    """Yield what a decoded run holds in turn, ``budget`` characters of it at most."""
+    todo = [(layer, depth)]
+    while todo:
+        outer, left = todo.pop()
+        if left == 0:
+            continue
+        for found in (*_unescaped(outer), *_runs(outer)):
+            budget -= len(found.text)
+            if budget < 0:
+                return
+            yield found
+            todo.append((found, left - 1))
+
+
+def _unescaped(layer: Layer) -> Iterator[Layer]:
+    text = layer.text
+    if "%" not in text and "&" not in text and "\\" not in text:
+        return
+    matches = list(_ESCAPE.finditer(text))
+    if not matches:
+        return
+    pieces: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    last = 0
+    for group in _neighbours(matches):
+        first, end = group[0].start(), group[-1].end()
+        _keep(layer, last, first, pieces, starts, ends)
+        for char, start, stop in _read_escapes(group):
+            new = _TABLE[ord(char)]
+            pieces.append(new)
+            span = layer.span(start, stop)
+            starts.extend([span.start] * len(new))
+            ends.extend([span.end] * len(new))
+        last = end
+    _keep(layer, last, len(layer.text), pieces, starts, ends)
+    first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
+    yield Layer("".join(pieces), starts, ends, layer.whole, "escapes", first)
+
+
+def _keep(
+    layer: Layer, start: int, end: int, pieces: list[str], starts: list[int], ends: list[int]
+) -> None:
+    if start >= end:
+        return
+    pieces.append(layer.text[start:end])
+    starts.extend(range(start, end) if layer.starts is None else layer.starts[start:end])
+    ends.extend(range(start + 1, end + 1) if layer.ends is None else layer.ends[start:end])
+
+
+def _neighbours(matches: list[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
+    group: list[re.Match[str]] = []
+    for match in matches:
+        if group and group[-1].end() != match.start():
+            yield group
+            group = []
+        group.append(match)
+    yield group
+
+
+def _read_escapes(group: list[re.Match[str]]) -> Iterator[tuple[str, int, int]]:
+    """Yield (character, start, end); neighbouring bytes are read as UTF-8 where they are that."""
+    index = 0
+    while index < len(group):
+        match = group[index]
+        code = match.group()
+        if code[0] == "%" or code[:2] == "\\x":
+            size, char = _utf8(group, index)
+            yield char, match.start(), group[index + size - 1].end()
+            index += size
+            continue
+        yield _character(code), match.start(), match.end()
+        index += 1
+
+
+def _utf8(group: list[re.Match[str]], index: int) -> tuple[int, str]:
+    first = int(group[index].group()[-2:], 16)
+    size = 1 if first < 0xC2 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+    codes = [m.group() for m in group[index : index + size]]
+    if len(codes) == size and all(c[0] == "%" or c[:2] == "\\x" for c in codes):
+        try:
+            return size, bytes(int(c[-2:], 16) for c in codes).decode()
+        except UnicodeDecodeError:
+            pass
+    return 1, chr(first)
+
+
+def _character(escape: str) -> str:
+    if escape.startswith("\\u"):
+        return chr(int(escape[2:], 16))
+    if escape.startswith("&#"):
+        body = escape[2:-1]
+        code = int(body[1:], 16) if body[0] == "x" else int(body)
+        return chr(code) if 0 < code < 0x110000 else "\ufffd"
+    return _NAMED[escape[1:-1]]
+
+
+def _runs(layer: Layer) -> Iterator[Layer]:
+    for match in _ENCODED_RUN.find(layer.text, layer.first):
+        if _LOOKS_ENCODED.search(match.group()):
+            yield from _readable(layer, match, base64_readings(match.group()), "base64")
+    for match in _HEX_RUN.find(layer.text, layer.first):
+        yield from _readable(layer, match, hex_readings(match.group()), "hex")
+
+
+def _readable(
+    layer: Layer, match: re.Match[str], readings: Iterator[str], encoding: str
+) -> Iterator[Layer]:
+    run = match.group().rstrip(" :,")
+    whole = layer.span(match.start(), match.start() + len(run))
+    for reading in readings:
+        for stretch in _READABLE.findall(reading.encode("latin-1")):
+            text = plain(stretch.decode("utf-8", "replace"))
+            yield Layer(text, None, None, whole, encoding)
+
+
+def encoded_tail(text: str, first: int = 0) -> int:
+    """Return where an encoded run or an escape begins that may go on after ``text``."""
+    begun = _ESCAPE_BEGUN.search(text, max(first, len(text) - 12))
+    cut = begun.start() if begun else len(text)
+    before = _BYTES_BEFORE.search(text, max(first, cut - 12), cut)
+    cut = before.start() if before else cut
+    return max(first, min(cut, _run_tail(text, first), _hex_tail(text, first)))
+
+
+def _run_tail(text: str, first: int) -> int:
+    at = len(text)
+    while at > first and _RUN_ALPHABET.match(text, at - 1) is None:
+        at -= 1
+    last = len(text)
+    for piece in _RUN_PIECE.finditer(text, at):
+        last = piece.start()
+    return last
+
+
+def _hex_tail(text: str, first: int) -> int:
+    at = len(text)
+    while at > first and text[at - 1] in _HEX_ALPHABET:
+        at -= 1
+    found = _HEX_TAIL.search(text, at)
+    cut = found.start() if found else len(text)
+    for piece in _HEX_RUN.find(text, first):
+        if piece.end() > cut and _HEX_RUN.is_full(piece.group()):
+            cut = piece.end()
+    return cut

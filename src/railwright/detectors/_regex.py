@@ -1,0 +1,232 @@
+r"""What a rule's regular expression says about its matches: their length, and what they hold.
+
+The accepted syntax is the part that RE2 and Python read alike: literals, classes, ``\d \w \s``,
+``\b ^``, groups, alternation and bounded repetition. An unbounded repetition is refused, because
+a match without a longest length can never be settled in a stream.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class RegexError(ValueError):
+    """A rule's expression is outside the accepted syntax."""
+
+
+class Atom(NamedTuple):
+    """One character: a literal, a class or an escape."""
+
+    source: str
+
+
+class Zero(NamedTuple):
+    """A test that takes no character."""
+
+    source: str
+
+
+class Repeat(NamedTuple):
+    """``low`` to ``high`` times ``node``."""
+
+    node: Node
+    low: int
+    high: int
+    suffix: str
+
+
+class Group(NamedTuple):
+    """Alternatives, each a sequence; ``opener`` is what stands before them."""
+
+    opener: str
+    ways: tuple[tuple[Node, ...], ...]
+
+
+Node = Atom | Zero | Repeat | Group
+
+_OPENER = re.compile(r"\((?:\?(?:[is]+:|:|P<\w+>))?")
+_COUNT = re.compile(r"\{(\d+)(?:(,)(\d*))?\}")
+_CLASS = re.compile(r"\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]", re.DOTALL)
+_FLAGS = re.compile(r"\(\?[ism]+\)")
+# RE2 refuses a larger count.
+MOST_REPEATS = 1000
+
+
+class _Parser:
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        self.at = 0
+
+    def alternatives(self) -> tuple[tuple[Node, ...], ...]:
+        ways = [self.sequence()]
+        while self.pattern.startswith("|", self.at):
+            self.at += 1
+            ways.append(self.sequence())
+        return tuple(ways)
+
+    def sequence(self) -> tuple[Node, ...]:
+        nodes: list[Node] = []
+        while self.at < len(self.pattern) and self.pattern[self.at] not in "|)":
+            nodes.append(self.repeated(self.single()))
+        return tuple(nodes)
+
+    def single(self) -> Node:
+        char = self.pattern[self.at]
+        if char == "(":
+            return self.group()
+        if char == "[":
+            found = _CLASS.match(self.pattern, self.at)
+            if found is None:
+                raise RegexError(f"the class at character {self.at} is not closed")
+            self.at = found.end()
+            return Atom(found.group())
+        if char == "\\":
+            return self.escape()
+        if char in "*+?{":
+            raise RegexError(f"nothing to repeat at character {self.at}")
+        if char == "$":
+            raise RegexError("'$' depends on what follows the text; use '\\b' or not_after")
+        self.at += 1
+        return Zero(char) if char == "^" else Atom(char)
+
+    def escape(self) -> Node:
+        if self.at + 1 >= len(self.pattern):
+            raise RegexError("a backslash ends the expression")
+        letter = self.pattern[self.at + 1]
+        size = 4 if letter == "x" else 2
+        source = self.pattern[self.at : self.at + size]
+        if letter.isalnum() and letter not in "bBdDwWsSnrtfx":
+            raise RegexError(f"the escape {source!r} is not read alike by every engine")
+        self.at += size
+        return Zero(source) if letter in "bB" else Atom(source)
+
+    def group(self) -> Node:
+        found = _OPENER.match(self.pattern, self.at)
+        assert found is not None
+        if self.pattern.startswith("(?", self.at) and len(found.group()) == 1:
+            raise RegexError(f"the group at character {self.at} is not supported (no look-around)")
+        self.at = found.end()
+        ways = self.alternatives()
+        if not self.pattern.startswith(")", self.at):
+            raise RegexError("a group is not closed")
+        self.at += 1
+        return Group(found.group(), ways)
+
+    def repeated(self, node: Node) -> Node:
+        char = self.pattern[self.at : self.at + 1]
+        if char in ("*", "+") and char:
+            raise RegexError(f"{char!r} at character {self.at} has no upper limit; write {{m,n}}")
+        count = _COUNT.match(self.pattern, self.at)
+        if char == "?":
+            low, high, end = 0, 1, self.at + 1
+        elif count is not None:
+            low = int(count[1])
+            high = low if count[2] is None else int(count[3] or -1)
+            end = count.end()
+        else:
+            return node
+        if not low <= high <= MOST_REPEATS:
+            raise RegexError(f"a count at character {self.at} must end at {MOST_REPEATS} or below")
+        lazy = "?" if self.pattern.startswith("?", end) else ""
+        self.at = end + len(lazy)
+        return self.repeated(Repeat(node, low, high, lazy))
+
+
+class Parsed(NamedTuple):
+    """A parsed expression with its leading flags such as ``(?i)``."""
+
+    flags: str
+    root: Group
+
+    @property
+    def max_length(self) -> int:
+        """The longest match in characters."""
+        return _longest(self.root)
+
+    @property
+    def min_length(self) -> int:
+        """The shortest match in characters."""
+        return _shortest(self.root)
+
+
+def parse(pattern: str) -> Parsed:
+    """Parse a rule's expression.
+
+    Raises:
+        RegexError: it uses what RE2 and Python do not read alike, or repeats without limit.
+    """
+    flags = _FLAGS.match(pattern)
+    parser = _Parser(pattern)
+    parser.at = flags.end() if flags else 0
+    ways = parser.alternatives()
+    if parser.at < len(pattern):
+        raise RegexError(f"a closing bracket at character {parser.at} has no opening one")
+    return Parsed(flags.group() if flags else "", Group("(?:", ways))
+
+
+def anchors(parsed: Parsed, least: int = 3) -> tuple[str, ...]:
+    """Return expressions that every match contains, cheap ones with words or literals only.
+
+    They are the runs of literal characters and groups of plain words in the sequence at the top,
+    of at least ``least`` characters. Empty when there is none.
+    """
+    if len(parsed.root.ways) != 1:
+        return ()
+    found: list[str] = []
+    run: list[Node] = []
+    for node in (*parsed.root.ways[0], Zero("")):
+        if (isinstance(node, Atom) and _is_literal(node)) or (
+            isinstance(node, Group | Repeat) and _is_plain(node)
+        ):
+            run.append(node)
+        else:
+            if sum(map(_shortest, run)) >= least:
+                found.append("".join(map(_render, run)))
+            run = []
+    return tuple(f"({parsed.flags[1:-1]}:{a})" if parsed.flags else a for a in found)
+
+
+def _is_literal(node: Atom) -> bool:
+    return node.source[0] not in "[." and node.source[:2] not in (
+        "\\d", "\\w", "\\s", "\\D", "\\W", "\\S",
+    )  # fmt: skip
+
+
+def _is_plain(node: Node) -> bool:
+    """Say whether a part is words with few choices, which an automaton tells apart cheaply."""
+    if isinstance(node, Repeat):
+        return node.high <= 3 and _is_plain(node.node)
+    if isinstance(node, Group):
+        return all(_is_plain(n) for way in node.ways for n in way)
+    return isinstance(node, Zero) or _is_literal(node) or node.source[:2] in ("\\w", "\\s")
+
+
+def _longest(node: Node) -> int:
+    if isinstance(node, Atom):
+        return 1
+    if isinstance(node, Zero):
+        return 0
+    if isinstance(node, Repeat):
+        return node.high * _longest(node.node)
+    return max(sum(_longest(n) for n in way) for way in node.ways)
+
+
+def _shortest(node: Node) -> int:
+    if isinstance(node, Atom):
+        return 1
+    if isinstance(node, Zero):
+        return 0
+    if isinstance(node, Repeat):
+        return node.low * _shortest(node.node)
+    return min(sum(_shortest(n) for n in way) for way in node.ways)
+
+
+def _render(node: Node) -> str:
+    if isinstance(node, Atom | Zero):
+        return node.source
+    if isinstance(node, Repeat):
+        return f"{_render(node.node)}{{{node.low},{node.high}}}"
+    # Captures are of no use here and cost the engine time.
+    opener = node.opener if node.opener.endswith(":") else "(?:"
+    return opener + "|".join("".join(map(_render, way)) for way in node.ways) + ")"

@@ -1,0 +1,135 @@
+"""Guard: a policy over detectors, compiled to one plan, at work at run time.
+
+``Guard.load("guard.yaml")`` or ``Guard.default(tier=1)`` gives a guard; ``check`` and ``acheck``
+give a verdict on a text, ``stream`` checks a text that arrives in pieces, ``guarded`` decorates
+functions, ``GuardMiddleware`` stands before an ASGI application that speaks the OpenAI chat API.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from railwright.guard._asgi import GuardMiddleware
+    from railwright.guard._calibrate import CalibrationRow, calibrate, read_rows
+    from railwright.guard._calibration import Calibration, CalibrationError, read_calibration
+    from railwright.guard._chat import ChatGuard, ChatOptions
+    from railwright.guard._chat_stream import ChatStream
+    from railwright.guard._decorators import GuardBlockedError, guarded
+    from railwright.guard._diff import PlanDiff, TrafficDiff, diff_plans, diff_traffic
+    from railwright.guard._guard import Guard, Sink, Stream
+    from railwright.guard._harden import Canary, Spotlight, spotlight
+    from railwright.guard._plan import Plan, Rule
+    from railwright.guard._policy import Policy, default_policy, load_policy, parse_policy
+    from railwright.guard._prompt_check import PromptProblem, check_prompt
+    from railwright.guard._pseudonyms import KeyRing, PseudonymError, Pseudonyms, Scope
+    from railwright.guard._record import record_verdicts
+    from railwright.guard._restore import RestoreStream
+    from railwright.guard._schema import json_schemas
+    from railwright.guard._statement import record_rates
+    from railwright.guard._stream import ByteStream, Redacted, StreamRedactor, redact_whole
+    from railwright.guard._structured import Outcome, Problem, Structured, StructuredStream
+    from railwright.guard._tests import TestResult, run_tests
+    from railwright.guard._types import (
+        ACTIONS,
+        STAGES,
+        Call,
+        Finding,
+        GuardError,
+        Reason,
+        Verdict,
+    )
+
+_PLACES = {
+    "_asgi": ("GuardMiddleware",),
+    "_chat": ("ChatGuard", "ChatOptions"),
+    "_chat_stream": ("ChatStream",),
+    "_calibrate": ("CalibrationRow", "calibrate", "read_rows"),
+    "_calibration": ("Calibration", "CalibrationError", "read_calibration"),
+    "_decorators": ("GuardBlockedError", "guarded"),
+    "_diff": ("PlanDiff", "TrafficDiff", "diff_plans", "diff_traffic"),
+    "_guard": ("Guard", "Sink", "Stream"),
+    "_plan": ("Plan", "Rule"),
+    "_policy": ("Policy", "default_policy", "load_policy", "parse_policy"),
+    "_record": ("record_verdicts",),
+    "_schema": ("json_schemas",),
+    "_harden": ("Canary", "Spotlight", "spotlight"),
+    "_prompt_check": ("PromptProblem", "check_prompt"),
+    "_pseudonyms": ("KeyRing", "PseudonymError", "Pseudonyms", "Scope"),
+    "_restore": ("RestoreStream",),
+    "_stream": ("ByteStream", "Redacted", "StreamRedactor", "redact_whole"),
+    "_structured": ("Outcome", "Problem", "Structured", "StructuredStream"),
+    "_statement": ("record_rates",),
+    "_tests": ("TestResult", "run_tests"),
+    "_types": ("ACTIONS", "STAGES", "Call", "Finding", "GuardError", "Reason", "Verdict"),
+}
+_HOME = {name: module for module, names in _PLACES.items() for name in names}
+
+__all__ = [
+    "ACTIONS",
+    "STAGES",
+    "ByteStream",
+    "Calibration",
+    "CalibrationError",
+    "CalibrationRow",
+    "Call",
+    "Canary",
+    "ChatGuard",
+    "ChatOptions",
+    "ChatStream",
+    "Finding",
+    "Guard",
+    "GuardBlockedError",
+    "GuardError",
+    "GuardMiddleware",
+    "KeyRing",
+    "Outcome",
+    "Plan",
+    "PlanDiff",
+    "Policy",
+    "Problem",
+    "PromptProblem",
+    "PseudonymError",
+    "Pseudonyms",
+    "Reason",
+    "Redacted",
+    "RestoreStream",
+    "Rule",
+    "Scope",
+    "Sink",
+    "Spotlight",
+    "Stream",
+    "StreamRedactor",
+    "Structured",
+    "StructuredStream",
+    "TestResult",
+    "TrafficDiff",
+    "Verdict",
+    "calibrate",
+    "check_prompt",
+    "default_policy",
+    "diff_plans",
+    "diff_traffic",
+    "guarded",
+    "json_schemas",
+    "load_policy",
+    "parse_policy",
+    "read_calibration",
+    "read_rows",
+    "record_rates",
+    "record_verdicts",
+    "redact_whole",
+    "run_tests",
+    "spotlight",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Each name is imported when it is first asked for: a service that only checks texts does not
+    # pay for calibration, tests and middleware.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"railwright.guard.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

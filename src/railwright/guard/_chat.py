@@ -1,0 +1,287 @@
+"""Guarding the OpenAI chat API, whatever carries it: requests, replies and streamed replies."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from railwright.guard._decide import strictest
+from railwright.guard._guard import Guard
+from railwright.guard._places import (
+    Arguments,
+    Parts,
+    Place,
+    calls_of,
+    leaves,
+    message_texts,
+    reply_texts,
+    side_texts,
+)
+from railwright.guard._types import Action, Call, Verdict
+
+REMOVED = "[removed by a safety rule]"
+"""Stands for an untrusted text (document, tool result) that was stopped."""
+_UNTRUSTED = ("retrieved", "tool_result")
+FILTERED = "content_filter"
+
+
+class ChatOptions(msgspec.Struct, frozen=True):
+    """How chats are guarded.
+
+    Attributes:
+        untrusted: what becomes of a document or tool result that a rule stops: ``remove`` puts a
+            notice in its place and goes on, ``block`` stops the request.
+        trusted_roles: roles of messages that are not checked. By default none is: a client could
+            write any role. Name ``system`` and ``developer`` where only your own code writes them.
+        hold: keep streamed answers back to their end, so that nothing of a blocked one is shown.
+        disclose: tell the client which rules decided; without it, the action and stage alone.
+        max_texts: texts that one request may hold; one with more cannot be checked in good time.
+    """
+
+    untrusted: Literal["remove", "block"] = "remove"
+    trusted_roles: frozenset[str] = frozenset()
+    hold: bool = False
+    disclose: bool = False
+    max_texts: int = 20_000
+
+
+class TooManyTextsError(Exception):
+    """A request holds more texts than are checked."""
+
+
+class Tally:
+    """The verdicts of one request, and what is told of them."""
+
+    def __init__(self, options: ChatOptions) -> None:
+        self._options = options
+        self.verdicts: list[Verdict] = []
+        self.stopped: Verdict | None = None
+
+    @property
+    def action(self) -> Action:
+        """The strictest action taken."""
+        if self.stopped is not None:
+            return self.stopped.action
+        # What was stopped without stopping the request was taken out of it.
+        return strictest("rewrite" if v.blocked else v.action for v in self.verdicts)
+
+    @property
+    def seconds(self) -> float:
+        """Time that all checks took together."""
+        return sum(v.timings.get("total", 0.0) for v in self.verdicts)
+
+    def reset(self) -> Verdict | None:
+        """Forget what stopped an earlier choice, and return it."""
+        before, self.stopped = self.stopped, None
+        return before
+
+    def summary(self) -> dict[str, Any]:
+        """What the field ``railwright.guard`` of a reply holds."""
+        stages: dict[str, Action] = {}
+        for verdict in self.verdicts:
+            stages[verdict.stage] = strictest((stages.get(verdict.stage, "allow"), verdict.action))
+        body: dict[str, Any] = {"action": self.action, "stages": stages}
+        if self.stopped is not None:
+            body["stopped"] = self.stopped.stage
+        if self._options.disclose:
+            body["rules"] = sorted({name for v in self.verdicts for name in v.rule_ids})
+            body["would"] = strictest(v.would for v in self.verdicts)
+            body["plan"] = self.verdicts[0].plan_digest if self.verdicts else ""
+        return body
+
+    def told(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return a body with the summary added under ``railwright.guard``."""
+        own = body.get("railwright")
+        rest = own if isinstance(own, dict) else {}
+        return {**body, "railwright": {**rest, "guard": self.summary()}}
+
+
+class ChatGuard:
+    """Checks one request and its reply; make one for each request."""
+
+    def __init__(self, guard: Guard, call: Call, options: ChatOptions) -> None:
+        self.guard, self.call, self.options = guard, call, options
+        self.tally = Tally(options)
+
+    async def request(self, body: dict[str, Any]) -> bool:
+        """Check a request in place; False when it must not reach the model.
+
+        Raises:
+            TooManyTextsError: it holds more texts than the options allow.
+        """
+        options = self.options
+        arguments = [c for m in _messages(body) for c in calls_of(m)]
+        texts: list[Place | Parts] = [
+            text for m in _messages(body) for text in message_texts(m, options.trusted_roles)
+        ]
+        texts += [place for item in arguments for place in item.places("memory")]
+        documents = body.get("documents")
+        if isinstance(documents, list):
+            texts += leaves(documents, "retrieved")
+        if sum(1 if isinstance(t, Place) else len(t.places) for t in texts) > options.max_texts:
+            raise TooManyTextsError(f"the request holds more than {options.max_texts} texts")
+        await asyncio.gather(*(self._text(text) for text in texts))
+        for item in arguments:
+            item.store()
+        self.call = msgspec.structs.replace(
+            self.call, prompt=prompt_of(body), passages=tuple(passages_of(body))
+        )
+        return self.tally.stopped is None
+
+    async def reply(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Check a reply in place and return it with the summary; stopped choices are replaced."""
+        for choice in body.get("choices") or ():
+            message = choice.get("message") if isinstance(choice, dict) else None
+            if isinstance(message, dict):
+                await self._choice(choice, message)
+        return self.tally.told(body)
+
+    async def _choice(self, choice: dict[str, Any], message: dict[str, Any]) -> None:
+        arguments = calls_of(message)
+        texts: list[Place | Parts] = [*reply_texts(message)]
+        texts += [place for item in arguments for place in item.places("tool_call")]
+        before = self.tally.reset()
+        await asyncio.gather(*(self._text(text) for text in texts))
+        for item in arguments:
+            item.store()
+        stopped = self.tally.stopped
+        if stopped is not None:
+            choice["message"] = {"role": "assistant", "content": stopped.message}
+            choice["finish_reason"] = FILTERED
+            choice.pop("logprobs", None)
+            return
+        self.tally.stopped = before
+        for place in side_texts(message):
+            await self.side(place)
+        if isinstance(choice.get("logprobs"), dict) and self._changed(texts):
+            choice["logprobs"] = None  # it repeats the tokens that were redacted
+
+    def _changed(self, texts: Sequence[Place | Parts]) -> bool:
+        return bool(texts) and any(
+            v.action in ("redact", "rewrite") for v in self.tally.verdicts if v.stage == "output"
+        )
+
+    async def tool_call(self, function: dict[str, Any]) -> bool:
+        """Check the arguments of one tool call in place; False when it is stopped."""
+        arguments = Arguments(function)
+        for place in arguments.places("tool_call"):
+            await self._text(place)
+        arguments.store()
+        return self.tally.stopped is None
+
+    async def side(self, place: Place) -> None:
+        """Check a text beside the answer; one that is stopped is removed, the answer stays."""
+        verdict = await self._verdict(place)
+        place.put(REMOVED if verdict.blocked else verdict.text)
+
+    async def plain(self, text: str) -> str:
+        """Check a text that is no chat completion, such as an error page."""
+        box = [text]
+        await self.side(Place("output", box, 0))
+        return box[0]
+
+    async def _text(self, found: Place | Parts) -> None:
+        if isinstance(found, Place):
+            await self._place(found)
+            return
+        for place in found.places:
+            await self._place(place)
+        if len(found.places) > 1:
+            await self._joined(found)
+
+    async def _joined(self, parts: Parts) -> None:
+        """Check parts as the one text that a model may read them as."""
+        box = ["".join(place.text for place in parts.places)]
+        whole = box[0]
+        await self._place(Place(parts.stage, box, 0))
+        if box[0] != whole:  # something stands across parts: all of it goes into the first
+            parts.places[0].put(box[0])
+            for place in parts.places[1:]:
+                place.put("")
+
+    async def _place(self, place: Place) -> None:
+        verdict = await self._verdict(place)
+        if not verdict.blocked:
+            if verdict.text != place.text:
+                place.put(verdict.text)
+        elif place.stage in _UNTRUSTED and self.options.untrusted == "remove":
+            place.put(REMOVED)
+        else:
+            self.stop(verdict)
+
+    def stop(self, verdict: Verdict) -> None:
+        """Note that a verdict stops the request, unless a stricter one has."""
+        if self.tally.stopped is None or verdict.action == "block":
+            self.tally.stopped = verdict
+
+    async def _verdict(self, place: Place) -> Verdict:
+        await asyncio.sleep(0)  # a request with many texts lets others in between
+        verdict = await self.guard.acheck(place.stage, place.text, self.call)
+        self.tally.verdicts.append(verdict)
+        return verdict
+
+
+def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
+    return [m for m in body.get("messages") or () if isinstance(m, dict)]
+
+
+def prompt_of(body: dict[str, Any]) -> str:
+    """The last text of the user."""
+    for message in reversed(_messages(body)):
+        if message.get("role") == "user":
+            return "\n".join(
+                text for found in message_texts(message, frozenset()) for text in _strings(found)
+            )
+    return ""
+
+
+def _strings(found: Place | Parts) -> Iterable[str]:
+    return [found.text] if isinstance(found, Place) else [place.text for place in found.places]
+
+
+def passages_of(body: dict[str, Any]) -> list[str]:
+    """The texts of the documents and tool results of a request."""
+    documents = body.get("documents")
+    found = []
+    for item in documents if isinstance(documents, list) else ():
+        text = item.get("text", item.get("content")) if isinstance(item, dict) else item
+        if isinstance(text, str):
+            found.append(text)
+    for message in _messages(body):
+        if message.get("role") == "tool" and isinstance(message.get("content"), str):
+            found.append(message["content"])
+    return found
+
+
+def refusal_body(model: str, stopped: Verdict, tally: Tally) -> dict[str, Any]:
+    """The completion that answers a stopped request; no model was asked, so no token was used."""
+    message = {"role": "assistant", "content": stopped.message, "refusal": None}
+    return tally.told(
+        {
+            "id": f"chatcmpl-{uuid.uuid4().hex}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": model,
+            "choices": [{"index": 0, "message": message, "finish_reason": FILTERED}],
+            "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        }
+    )
+
+
+def refusal_chunks(model: str, stopped: Verdict, tally: Tally) -> list[dict[str, Any]]:
+    """The same as a stream: one chunk with the message, one that ends it."""
+    head = {
+        "id": f"chatcmpl-{uuid.uuid4().hex}",
+        "object": "chat.completion.chunk",
+        "created": int(time.time()),
+        "model": model,
+    }
+    delta = {"role": "assistant", "content": stopped.message}
+    first = {"index": 0, "delta": delta, "finish_reason": None}
+    last = {"index": 0, "delta": {}, "finish_reason": FILTERED}
+    return [{**head, "choices": [first]}, tally.told({**head, "choices": [last]})]

@@ -1,0 +1,258 @@
+"""Resolving the rules of a policy for one tier, and finding what cannot be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from railwright import detectors
+from railwright.detectors import Detector, MissingExtraError
+from railwright.guard._calibration import Calibration
+from railwright.guard._condition import Condition, ConditionError, compile_condition
+from railwright.guard._plan import Plan, Rule, StagePlan, stage_plan
+from railwright.guard._types import STAGES, TIER_NAMES, Action, Fail, Mode, Stage
+from railwright.system import ManifestError, Positions, Problem
+
+if TYPE_CHECKING:
+    from railwright.guard._models import PolicyFile, RuleEntry
+
+SLOW_DEADLINE_S = 2.0
+"""How long a slow detector is waited for where the policy does not say."""
+_ENFORCING = ("redact", "rewrite", "ask", "block")
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """What a plan is compiled from."""
+
+    file: PolicyFile
+    inherited: PolicyFile | None
+    tier: int
+    name: str
+    positions: Positions
+    calibration: Calibration | None
+    uncalibrated: bool = False
+
+
+class _Compiler:
+    """Collects rules and problems; one use."""
+
+    def __init__(self, source: Resolved) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+        self.detectors: dict[str, Detector] = {}
+        self.failed: set[str] = set()
+
+    def complain(self, code: str, message: str, mend: str, *loc: str | int) -> None:
+        line, column = self.source.positions.locate(loc)
+        self.problems.append(
+            Problem(
+                file=self.source.name,
+                line=line,
+                column=column,
+                code=code,
+                message=message,
+                mend=mend,
+            )
+        )
+
+    def rules(self) -> list[Rule]:
+        """Every rule of the tier: inherited ones first, those of the same id replaced in place."""
+        own = {entry.id: (entry, place) for place, entry in enumerate(self.source.file.rules)}
+        for place, entry in enumerate(self.source.file.rules):
+            if own[entry.id][1] != place:
+                where = ("rules", place, "id")
+                self.complain("duplicate-id", f"rule {entry.id} stands twice", "rename one", *where)
+        chosen: dict[str, tuple[RuleEntry, int | None]] = {}
+        for entry in self.source.inherited.rules if self.source.inherited else ():
+            chosen[entry.id] = (entry, None)
+        for name in self.source.file.off:
+            if chosen.pop(name, None) is None:
+                self.complain("unknown-rule", f"`off` names no inherited rule: {name}", "", "off")
+        chosen.update(own)
+        found = [self.rule(entry, place) for entry, place in chosen.values() if self._here(entry)]
+        return [rule for rule in found if rule is not None]
+
+    def _here(self, entry: RuleEntry) -> bool:
+        return not entry.tiers or self.source.tier in entry.tiers
+
+    def rule(self, entry: RuleEntry, place: int | None) -> Rule | None:
+        """Resolve one entry; None where a problem was found."""
+        loc: tuple[str | int, ...] = () if place is None else ("rules", place)
+        before = len(self.problems)
+        tier, defaults = self.source.tier, self.source.file.defaults
+        action = cast("Action", at_tier(entry.action, tier))
+        mode, share = _mode(entry.mode if entry.mode is not None else defaults.mode)
+        on_error = self._fail("on_error", entry, action, loc)
+        on_timeout = self._fail("on_timeout", entry, action, loc)
+        detector = self._detector(entry.detector, loc)
+        condition = self._condition(entry.when, loc)
+        threshold = self._threshold(entry, loc)
+        if action == "rewrite" and entry.replace is None:
+            mend = "add `with:` and the text that stands for what was found"
+            self.complain("no-text", f"rule {entry.id} rewrites, but says not how", mend, *loc)
+        if len(self.problems) > before or detector is None:
+            return None
+        slow = entry.deadline is not None or is_slow(detector)
+        wait = entry.deadline or defaults.deadline
+        deadline = (wait.total_seconds() if wait else SLOW_DEADLINE_S) if slow else 0.0
+        return Rule(
+            id=entry.id,
+            detector=entry.detector,
+            stages=entry.stages,
+            action=action,
+            labels=frozenset(entry.labels),
+            threshold=threshold,
+            rate=_number(entry.rate, tier),
+            mode=mode,
+            share=share,
+            on_error=on_error,
+            on_timeout=on_timeout,
+            deadline_s=deadline,
+            tenants=frozenset(entry.tenants),
+            channels=frozenset(entry.channels),
+            when=condition,
+            exempt=frozenset(text.casefold() for text in entry.exempt),
+            replacement=entry.replace or "",
+            message=entry.message or "",
+            slow=slow,
+        )
+
+    def _fail(
+        self, name: str, entry: RuleEntry, action: Action, loc: tuple[str | int, ...]
+    ) -> Fail:
+        tier = self.source.tier
+        given = getattr(entry, name) or getattr(self.source.file.defaults, name)
+        if given is None:
+            return default_fail(action, tier)
+        mode = cast("Fail", at_tier(given, tier))
+        if tier == 1 and mode == "open" and action in _ENFORCING:
+            message = f"rule {entry.id}: `{name}: open` lets unchecked text through at tier 1"
+            self.complain("fails-open", message, "write closed, ask or flag", *loc, name)
+        return mode
+
+    def _detector(self, name: str, loc: tuple[str | int, ...]) -> Detector | None:
+        if name not in self.detectors:
+            if name in self.source.file.detectors:
+                return self._configured(name)
+            try:
+                self.detectors[name] = detectors.get(name)
+            except detectors.UnknownDetectorError as error:
+                self.complain("unknown-detector", str(error), "", *loc, "detector")
+                return None
+            except detectors.DetectorConfigError as error:
+                mend = "give its options under `detectors:`, and name that entry here"
+                self.complain("detector-options", str(error), mend, *loc, "detector")
+                return None
+        return self.detectors[name]
+
+    def _configured(self, name: str) -> Detector | None:
+        """Make a detector of the policy's own; a problem is told once, where its options stand."""
+        if name in self.failed:
+            return None
+        entry = self.source.file.detectors[name]
+        try:
+            self.detectors[name] = detectors.get(entry.kind, name=name, **entry.options)
+        except detectors.UnknownDetectorError as error:
+            self.complain("unknown-detector", str(error), "", "detectors", name, "kind")
+        except (TypeError, ValueError) as error:
+            message = f"detector {name} cannot be made: {error}"
+            self.complain("detector-options", message, "", "detectors", name)
+        else:
+            return self.detectors[name]
+        self.failed.add(name)
+        return None
+
+    def _condition(self, text: str | None, loc: tuple[str | int, ...]) -> Condition | None:
+        if text is None:
+            return None
+        try:
+            return compile_condition(text)
+        except ConditionError as error:
+            self.complain("condition", f"`when:` cannot be used: {error}", "", *loc, "when")
+        except MissingExtraError as error:
+            mend = 'install it with: pip install "railwright[cel]", or use tenants and channels'
+            self.complain("missing-extra", str(error), mend, *loc, "when")
+        return None
+
+    def _threshold(self, entry: RuleEntry, loc: tuple[str | int, ...]) -> float:
+        tier = self.source.tier
+        rate = _number(entry.rate, tier)
+        if rate is None:
+            return _number(entry.threshold, tier) or 0.0
+        if self.source.uncalibrated:
+            return 0.0
+        calibration = self.source.calibration
+        found = calibration.threshold(entry.id, rate) if calibration else None
+        if found is None:
+            message = f"rule {entry.id} asks for a rate of {rate:g}, and no calibration reaches it"
+            mend = "run `railwright guard calibrate --out FILE` and name it in `calibration:`"
+            self.complain("not-calibrated", message, mend, *loc, "rate")
+            return 1.0
+        return found
+
+
+def compile_plan(source: Resolved) -> Plan:
+    """Compile a policy for its tier.
+
+    Raises:
+        ManifestError: with every problem.
+    """
+    compiler = _Compiler(source)
+    rules = compiler.rules()
+    if compiler.problems:
+        raise ManifestError(sorted(compiler.problems, key=lambda p: (p.line, p.column)))
+    file = source.file
+    used = {rule.detector: compiler.detectors[rule.detector] for rule in rules}
+    return Plan(
+        id=file.id,
+        tier=source.tier,
+        rules=tuple(rules),
+        stages={stage: _stage(rules, stage) for stage in STAGES},
+        detectors=used,
+        configured={
+            name: {"kind": entry.kind, **entry.options}
+            for name, entry in file.detectors.items()
+            if name in used
+        },
+        max_chars=file.limits.max_chars,
+        on_limit=cast("Fail", at_tier(file.limits.on_limit, source.tier)),
+        message=file.message,
+        source=source.name,
+    )
+
+
+def _stage(rules: list[Rule], stage: Stage) -> StagePlan:
+    return stage_plan([rule for rule in rules if stage in rule.stages])
+
+
+def at_tier(value: Any, tier: int) -> Any:
+    """Return a value that may be given by tier."""
+    name = TIER_NAMES[tier]
+    return getattr(value, name) if hasattr(value, name) else value
+
+
+def default_fail(action: Action, tier: int) -> Fail:
+    """What follows when a detector gives no answer and the policy does not say.
+
+    A rule that only flags cannot stop a text, so its failure flags too. A rule that enforces fails
+    closed at tiers 1 and 2; at tier 3 the text goes on, and the verdict says that it is unchecked.
+    """
+    if action not in _ENFORCING or tier == 3:
+        return "flag"
+    return "closed"
+
+
+def is_slow(detector: Detector) -> bool:
+    """Whether a detector says of itself that it takes long, or answers asynchronously."""
+    return bool(getattr(detector, "slow", False)) or hasattr(detector, "adetect")
+
+
+def _mode(entry: Any) -> tuple[Mode, float]:
+    if isinstance(entry, str):
+        return cast("Mode", entry), 1.0
+    return "canary", entry.canary
+
+
+def _number(value: Any, tier: int) -> float | None:
+    return None if value is None else float(at_tier(value, tier))

@@ -1,0 +1,91 @@
+"""What changes between two policies: in their rules, and on texts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from railwright.guard._guard import Guard
+from railwright.guard._plan import Plan
+from railwright.guard._traffic import CalibrationRow
+
+
+class PlanDiff(msgspec.Struct, frozen=True):
+    """Rules by id; ``changed`` holds, by rule and field, the old and the new value."""
+
+    old: str
+    new: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: dict[str, dict[str, tuple[Any, Any]]]
+    settings: dict[str, tuple[Any, Any]]
+
+    @property
+    def same(self) -> bool:
+        """Whether both plans give the same verdicts on every text."""
+        return self.old == self.new
+
+
+class TrafficDiff(msgspec.Struct, frozen=True):
+    """Verdicts on the same texts; keys of ``moves`` read ``old -> new``."""
+
+    n: int
+    same: int
+    moves: dict[str, int]
+    slices: dict[str, dict[str, dict[str, int]]]
+
+
+def diff_plans(old: Plan, new: Plan) -> PlanDiff:
+    """Compare two plans rule by rule."""
+    before = {rule.id: rule.described() for rule in old.rules}
+    after = {rule.id: rule.described() for rule in new.rules}
+    changed = {
+        name: _fields(before[name], after[name])
+        for name in before
+        if name in after and before[name] != after[name]
+    }
+    left, right = old.described(), new.described()
+    settings = _fields(
+        {key: value for key, value in left.items() if key != "rules"},
+        {key: value for key, value in right.items() if key != "rules"},
+    )
+    return PlanDiff(
+        old.digest,
+        new.digest,
+        tuple(name for name in after if name not in before),
+        tuple(name for name in before if name not in after),
+        changed,
+        settings,
+    )
+
+
+def diff_traffic(old: Guard, new: Guard, rows: Sequence[CalibrationRow]) -> TrafficDiff:
+    """Run both guards over the same texts and count how actions move.
+
+    A text that gets the same action but other replacements counts as ``redact -> redact*``.
+    """
+    moves: Counter[str] = Counter()
+    slices: dict[str, dict[str, Counter[str]]] = {}
+    for row in rows:
+        before = old.check(row.stage, row.text, row.call)
+        after = new.check(row.stage, row.text, row.call)
+        if before.action == after.action and before.text == after.text:
+            continue
+        mark = "*" if before.action == after.action else ""
+        move = f"{before.action} -> {after.action}{mark}"
+        moves[move] += 1
+        for name, value in row.slices.items():
+            slices.setdefault(name, {}).setdefault(value, Counter())[move] += 1
+    return TrafficDiff(
+        len(rows),
+        len(rows) - moves.total(),
+        dict(moves.most_common()),
+        {name: {v: dict(c) for v, c in values.items()} for name, values in slices.items()},
+    )
+
+
+def _fields(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {key: (old[key], new.get(key)) for key in old if old[key] != new.get(key)}

@@ -1,0 +1,46 @@
+"""Keyed hashes: which conversations a canary rule is enforced in, and spans without their text."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from hashlib import sha256
+
+KEY_VARIABLE = "RAILWRIGHT_GUARD_KEY"
+_MIN_KEY = 16
+
+
+def guard_key(given: bytes | str | None = None) -> bytes:
+    """Return the key given, that of ``RAILWRIGHT_GUARD_KEY``, or a random one for this process.
+
+    With a random key, hashes and canary shares of two processes have nothing in common.
+
+    Raises:
+        ValueError: the key is shorter than 16 bytes.
+    """
+    chosen = given if given is not None else os.environ.get(KEY_VARIABLE)
+    if chosen is None:
+        return secrets.token_bytes(32)
+    raw = chosen.encode() if isinstance(chosen, str) else chosen
+    if len(raw) < _MIN_KEY:
+        raise ValueError(f"a guard key has at least {_MIN_KEY} bytes; this one has {len(raw)}")
+    return raw
+
+
+def keyed_hash(key: bytes, purpose: str, value: str) -> str:
+    """HMAC-SHA-256 of ``value``, the first 128 bits in hex; ``purpose`` keeps uses apart."""
+    message = purpose.encode() + b"\0" + value.encode("utf-8", "surrogatepass")
+    return hmac.new(key, message, sha256).hexdigest()[:32]
+
+
+def in_share(key: bytes, rule: str, unit: str, share: float) -> bool:
+    """Whether ``unit`` (a conversation, else a request) is among the share of a canary rule.
+
+    A unit that is among a share is also among every larger one. Without a unit there is nothing
+    to draw by: then it is not.
+    """
+    if not unit:
+        return False
+    lot = int(keyed_hash(key, f"canary:{rule}", unit)[:14], 16)
+    return bool(lot < share * 2**56)

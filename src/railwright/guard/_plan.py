@@ -1,0 +1,175 @@
+"""The compiled policy: immutable, resolved for one tier, with a digest over all that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from railwright.detectors import Detection, Detector
+from railwright.guard._condition import Condition
+from railwright.guard._types import Action, Call, Fail, Finding, Mode, Stage
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule of the policy as it stands for the plan's tier.
+
+    Attributes:
+        labels: labels that count; empty means all.
+        threshold: least score that counts.
+        rate: false-positive rate that the threshold was calibrated for, if it was.
+        share: share of conversations in which a canary rule is enforced.
+        deadline_s: seconds until the detector's answer is no longer waited for; 0 means no end.
+        replacement: stands for the span; "" means ``[LABEL]`` for ``redact``.
+        exempt: casefolded texts that are no finding.
+        slow: whether the detector runs beside the others, with a deadline.
+    """
+
+    id: str
+    detector: str
+    stages: tuple[Stage, ...]
+    action: Action
+    labels: frozenset[str] = frozenset()
+    threshold: float = 0.0
+    rate: float | None = None
+    mode: Mode = "enforce"
+    share: float = 1.0
+    on_error: Fail = "closed"
+    on_timeout: Fail = "closed"
+    deadline_s: float = 0.0
+    tenants: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+    when: Condition | None = None
+    exempt: frozenset[str] = frozenset()
+    replacement: str = ""
+    message: str = ""
+    slow: bool = False
+
+    def accepts(self, text: str, found: Detection) -> bool:
+        """Whether a detection in ``text`` counts for this rule."""
+        if found.score < self.threshold or (self.labels and found.label not in self.labels):
+            return False
+        return not self.exempt or text[found.start : found.end].casefold() not in self.exempt
+
+    def finding(self, found: Detection, *, enforced: bool = True) -> Finding:
+        """Return a detection as a finding of this rule."""
+        return Finding(
+            found.start,
+            found.end,
+            found.label,
+            found.score,
+            found.rule,
+            self.detector,
+            self.id,
+            self.action,
+            enforced,
+        )
+
+    def replacement_for(self, label: str) -> str:
+        """Return what stands for a span of this label."""
+        if self.replacement or self.action == "rewrite":
+            return self.replacement.replace("{label}", label.upper())
+        return f"[{label.upper()}]"
+
+    def applies(self, call: Call) -> bool:
+        """Whether the rule is bound to nothing else than this call (conditions left out)."""
+        return (not self.tenants or call.tenant in self.tenants) and (
+            not self.channels or call.channel in self.channels
+        )
+
+    def described(self) -> dict[str, Any]:
+        """The rule as plain values, in the form that the digest is taken over."""
+        return {
+            "id": self.id,
+            "detector": self.detector,
+            "stages": sorted(self.stages),
+            "action": self.action,
+            "labels": sorted(self.labels),
+            "threshold": self.threshold,
+            "rate": self.rate,
+            "mode": self.mode,
+            "share": self.share,
+            "on_error": self.on_error,
+            "on_timeout": self.on_timeout,
+            "deadline_s": self.deadline_s,
+            "tenants": sorted(self.tenants),
+            "channels": sorted(self.channels),
+            "when": self.when.source if self.when else "",
+            "except": sorted(self.exempt),
+            "with": self.replacement,
+            "message": self.message,
+        }
+
+
+class StagePlan(msgspec.Struct, frozen=True):
+    """The rules of one stage by detector; ``fast`` are asked in line, ``slow`` beside each other.
+
+    ``plain`` says that every rule applies to every call and is enforced.
+    """
+
+    rules: tuple[Rule, ...]
+    fast: tuple[str, ...]
+    slow: tuple[str, ...]
+    plain: bool
+
+    def deadline_s(self, detector: str) -> float:
+        """The longest time that a rule gives this detector; 0 means no end."""
+        given = [rule.deadline_s for rule in self.rules if rule.detector == detector]
+        return 0.0 if 0.0 in given else max(given, default=0.0)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """A policy for one tier: what ``Guard`` runs. Built once, never changed.
+
+    ``configured`` holds kind and options of the detectors that the policy itself configures.
+    """
+
+    id: str
+    tier: int
+    rules: tuple[Rule, ...]
+    stages: Mapping[Stage, StagePlan]
+    detectors: Mapping[str, Detector]
+    max_chars: int
+    on_limit: Fail
+    message: str
+    source: str = ""
+    configured: Mapping[str, Mapping[str, Any]] = {}
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Version of each detector."""
+        return {name: found.version for name, found in sorted(self.detectors.items())}
+
+    @cached_property
+    def digest(self) -> str:
+        """``sha256:`` over everything that can change a verdict, detector versions included."""
+        body = msgspec.json.encode(self.described(), order="deterministic")
+        return f"sha256:{sha256(body).hexdigest()}"
+
+    def described(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        configured = {"configured": self.configured} if self.configured else {}
+        return {
+            "schema": "guard-plan/v1",
+            "id": self.id,
+            "tier": self.tier,
+            "detectors": self.versions,
+            **configured,
+            "limits": {"max_chars": self.max_chars, "on_limit": self.on_limit},
+            "message": self.message,
+            "rules": [rule.described() for rule in self.rules],
+        }
+
+
+def stage_plan(rules: list[Rule]) -> StagePlan:
+    """Return the rules of one stage, grouped by how their detectors run."""
+    slow = dict.fromkeys(rule.detector for rule in rules if rule.slow)
+    fast = dict.fromkeys(rule.detector for rule in rules if rule.detector not in slow)
+    plain = all(
+        rule.mode == "enforce" and not (rule.tenants or rule.channels or rule.when)
+        for rule in rules
+    )
+    return StagePlan(tuple(rules), tuple(fast), tuple(slow), plain)

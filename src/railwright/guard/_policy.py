@@ -1,0 +1,120 @@
+"""From ``guard.yaml`` to a plan: reading, checking with line and mend, resolving for one tier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from railwright.guard._calibration import Calibration, CalibrationError, read_calibration
+from railwright.guard._compile import Resolved, compile_plan
+from railwright.system import ManifestError, Positions, Problem, load_yaml, parse_yaml, validate
+
+if TYPE_CHECKING:
+    from railwright.guard._models import PolicyFile, TestEntry
+    from railwright.guard._plan import Plan
+
+_HINTS = {
+    "schema": "add `schema: guard/v1` as the first line",
+    "id": "add `id: my-rule`",
+    "stage": "add `stage:` with input, retrieved, tool_call, tool_result, output or memory",
+    "detector": "add `detector:` with a name that `railwright guard explain` lists",
+    "action": "add `action:` with allow, flag, redact, rewrite, ask or block",
+}
+STRICTEST = 1
+"""The tier of a policy that names none."""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """A policy as it was read; ``plan(tier)`` compiles it."""
+
+    file: PolicyFile
+    name: str
+    positions: Positions
+    folder: Path | None
+    inherited: PolicyFile | None
+
+    def plan(self, tier: int | None = None, *, uncalibrated: bool = False) -> Plan:
+        """Compile the policy.
+
+        Args:
+            tier: 1 high, 2 medium, 3 low; default: the tier that the file names, else 1.
+            uncalibrated: leave the calibration unread; rules with a ``rate`` count every finding.
+
+        Raises:
+            ManifestError: rules cannot be used together; it holds every problem.
+            MissingExtraError: a detector or a condition needs a package that is not installed.
+        """
+        chosen = tier or self.file.tier or STRICTEST
+        found = None if uncalibrated else _calibration(self)
+        resolved = Resolved(
+            self.file, self.inherited, chosen, self.name, self.positions, found, uncalibrated
+        )
+        return compile_plan(resolved)
+
+    @property
+    def tests(self) -> tuple[TestEntry, ...]:
+        """The tests in the file itself."""
+        return self.file.tests
+
+
+def load_policy(path: Path | str) -> Policy:
+    """Read a policy from a file, or ``guard.yaml`` in a folder; ``default`` is the built-in one.
+
+    Raises:
+        ManifestError: the file has errors; ``problems`` holds all of them.
+    """
+    if str(path) == "default":
+        return default_policy()
+    file = Path(path)
+    if file.is_dir():
+        file /= "guard.yaml"
+    data, positions = load_yaml(file)
+    return _policy(data, positions, str(file), file.resolve().parent)
+
+
+def parse_policy(text: str, name: str = "guard.yaml") -> Policy:
+    """Read a policy from text; a calibration file cannot be named in it."""
+    data, positions = parse_yaml(text, name)
+    return _policy(data, positions, name, None)
+
+
+def default_policy() -> Policy:
+    """The built-in policy; its rules say what they do at each tier."""
+    text = files("railwright.guard").joinpath("data/default.yaml").read_text("utf-8")
+    return parse_policy(text, "default")
+
+
+def _policy(data: Any, positions: Positions, name: str, folder: Path | None) -> Policy:
+    from railwright.guard._models import PolicyFile
+
+    if not isinstance(data, Mapping):
+        message = "is empty" if data is None else "must be a mapping of keys to values"
+        mend = "write `schema: guard/v1`, `extends: default` to start with"
+        raise ManifestError([Problem(file=name, code="not-a-policy", message=message, mend=mend)])
+    file, problems = validate(PolicyFile, data, positions, name, _HINTS)
+    if file is None:
+        raise ManifestError(problems)
+    inherited = default_policy().file if file.extends else None
+    return Policy(file, name, positions, folder, inherited)
+
+
+def _calibration(policy: Policy) -> Calibration | None:
+    if policy.file.calibration is None:
+        return None
+    try:
+        return read_calibration((policy.folder or Path()) / policy.file.calibration)
+    except CalibrationError as error:
+        line, column = policy.positions.locate(("calibration",))
+        problem = Problem(
+            file=policy.name,
+            line=line,
+            column=column,
+            code="calibration",
+            message=str(error),
+            mend="write it anew with `railwright guard calibrate --out FILE`",
+        )
+        raise ManifestError([problem]) from error

@@ -1,0 +1,210 @@
+"""What of a growing text is settled: no rule can touch it any more, whatever follows.
+
+A source says up to where a text is settled (``safe_cut``) and what it finds there (``scan``).
+Text is looked at again only while it is unsettled, with as much context before it as a rule may
+look at, so the cost is linear in the text.
+
+Where nothing can be settled for ``CAP`` characters (candidates that overlap each other without
+end), the text is cut at the last place that no finding crosses and that lies further back than
+any match reaches. Where that happens depends on the text alone and not on how it arrives, and
+``scan_whole`` cuts a whole text at the same places, so both find the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from railwright.detectors import Detection, fold
+
+#: Characters after which an unsettled text is cut; more where a rule's matches are longer.
+CAP = 8192
+#: Longest encoded run that is read as one, and what a rule may look at after its match.
+_RUN, _BEYOND = 1100, 16
+#: An unsettled text longer than this is looked at again only after it has grown by an eighth.
+_SHORT = 128
+#: Characters that one character may be written with (``&#x0000041;``), twice over.
+_ESCAPED = 24
+_ESCAPES = "%&\\"
+_ESCAPE = re.compile(r"[%&\\]")
+
+
+class RuleSource(Protocol):
+    """Rules that know how far they reach; ``RuleEngine`` is one.
+
+    ``lookbehind`` is how many characters before a match may decide about it, ``max_length`` the
+    length of the longest match.
+    """
+
+    @property
+    def lookbehind(self) -> int: ...
+
+    @property
+    def max_length(self) -> int: ...
+
+    def scan(self, text: str, start: int = 0) -> list[Detection]:
+        """Return what is found from ``start`` on; what stands before it is context."""
+        ...
+
+    def safe_cut(self, text: str, start: int = 0) -> int:
+        """Return the largest position that no match can cross, whatever follows ``text``."""
+        ...
+
+
+class Settled(NamedTuple):
+    """A settled part of the text.
+
+    Attributes:
+        start: where it stands in the whole text.
+        text: the part itself, as given.
+        found: findings per source, with offsets into the whole text; none crosses its ends.
+    """
+
+    start: int
+    text: str
+    found: tuple[list[Detection], ...]
+
+
+class Settling:
+    """One text on its way through; not for several threads at once."""
+
+    def __init__(
+        self, sources: Sequence[RuleSource], cap: int = CAP, *, scanning: bool = True
+    ) -> None:
+        self._sources = tuple(sources)
+        self.lookbehind = max((s.lookbehind for s in self._sources), default=0)
+        self._reach = max((_RUN, *(s.max_length for s in self._sources))) + _BEYOND
+        self.cap = max(cap, 2 * self._reach)
+        self._scanning = scanning
+        self._text = ""  # context, then what is unsettled
+        self._context = 0
+        self._start = 0
+        self._limit = self.cap
+        self._looked = 0
+        #: Forced cuts: where, and how much of the text was known then.
+        self.forced: list[tuple[int, int]] = []
+
+    @property
+    def held(self) -> int:
+        """Characters that are not settled yet."""
+        return len(self._text) - self._context
+
+    def feed(self, text: str) -> list[Settled]:
+        """Take more text; return what it settles."""
+        self._text += text
+        out: list[Settled] = []
+        while self.held > self._limit:
+            # Looked at here whatever the pieces were, so that a forced cut is the same always.
+            self._look(self._context + self._limit + 1, out, forced=True)
+        grown = self.held - self._looked
+        if grown and (self._looked <= _SHORT or grown >= self._looked >> 3):
+            self._look(len(self._text), out)
+        return out
+
+    def close(self) -> list[Settled]:
+        """Return the rest: nothing follows."""
+        out: list[Settled] = []
+        if self.held:
+            self._release(len(self._text), len(self._text), out)
+        return out
+
+    def _look(self, end: int, out: list[Settled], *, forced: bool = False) -> None:
+        cut = self._cut(end)
+        if cut > self._context:
+            self._release(cut, end, out)
+        elif forced:
+            self._force(end, out)
+        self._looked = self.held
+
+    def _cut(self, end: int) -> int:
+        """Return the largest position that is safe for every source."""
+        text = self._text[:end]
+        cut = end
+        agreed = 0
+        while agreed < len(self._sources):
+            for source in self._sources:
+                now = source.safe_cut(text[:cut], self._context)
+                while self._context < now < cut and text[now] in _ESCAPES:
+                    # An escape may turn into what lengthens a match that seems to end before it.
+                    cut, now = now, source.safe_cut(text[:now], self._context)
+                    agreed = 0
+                agreed = agreed + 1 if now == cut else 1
+                cut = now
+        return cut
+
+    def _force(self, end: int, out: list[Settled]) -> None:
+        cut = end - self._reach
+        spans = [
+            (found.start, found.end)
+            for source in self._sources
+            for found in source.scan(self._text[:end], self._context)
+        ]
+        crossing = [s for s, e in spans if s < cut < e]
+        while crossing:
+            cut = min(crossing)
+            crossing = [s for s, e in spans if s < cut < e]
+        if cut > self._context:
+            shift = self._start - self._context
+            self.forced.append((cut + shift, end + shift))
+            self._release(cut, end, out)
+        else:  # findings that overlap all the way: they stay together
+            self._limit += self.cap
+
+    def _release(self, cut: int, end: int, out: list[Settled]) -> None:
+        found: tuple[list[Detection], ...] = ()
+        shift = self._start - self._context
+        if self._scanning:
+            text = self._text[:end]
+            found = tuple(
+                _moved(source.scan(text, self._context), shift, cut + shift)
+                for source in self._sources
+            )
+        out.append(Settled(self._start, self._text[self._context : cut], found))
+        self._start += cut - self._context
+        before = _context(self._text[:cut], self.lookbehind)
+        self._text = before + self._text[cut:]
+        self._context = len(before)
+        self._limit = self.cap
+        self._looked = 0
+
+
+def _context(text: str, size: int) -> str:
+    """Return the end of ``text`` that holds ``size`` characters for a rule."""
+    tail = text[-size:] if size else ""
+    if _ESCAPE.search(tail):
+        tail = text[-size * _ESCAPED :]
+    if tail.isascii():
+        return tail
+    # Invisible characters do not count, and as context nobody sees them: they are left out.
+    wide = text[-size * _ESCAPED :]
+    seen = "".join(wide[i] for i in dict.fromkeys(fold(wide).offsets))
+    return seen[-size:] if not _ESCAPE.search(seen) else seen
+
+
+def scan_whole(sources: Sequence[RuleSource], text: str, cap: int = CAP) -> list[list[Detection]]:
+    """Return what each source finds in a whole text, cut only where a stream would be forced to.
+
+    A text without such a place, and any text up to the cap, is scanned in one pass.
+    """
+    settling = Settling(sources, cap, scanning=False)
+    if len(text) > settling.cap:
+        settling.feed(text)
+    out: list[list[Detection]] = [[] for _ in sources]
+    start = 0
+    for end, known in (*settling.forced, (len(text), len(text))):
+        before = _context(text[:start], settling.lookbehind)
+        part, shift = before + text[start:known], start - len(before)
+        for source, listed in zip(sources, out, strict=True):
+            listed.extend(_moved(source.scan(part, len(before)), shift, end))
+        start = end
+    return out
+
+
+def _moved(found: list[Detection], shift: int, end: int) -> list[Detection]:
+    """Return what begins before ``end``, with offsets moved by ``shift``."""
+    return [
+        Detection(d.start + shift, d.end + shift, d.label, d.score, d.rule, d.detector)
+        for d in found
+        if d.start + shift < end
+    ]

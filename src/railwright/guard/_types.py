@@ -1,0 +1,167 @@
+"""What goes into a guard and what comes out: stages, actions, calls, findings and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from railwright.detectors import Context
+
+Stage = Literal["input", "retrieved", "tool_call", "tool_result", "output", "memory"]
+Action = Literal["allow", "flag", "redact", "rewrite", "ask", "block"]
+Mode = Literal["enforce", "shadow", "canary"]
+Fail = Literal["open", "flag", "ask", "closed"]
+ReasonKind = Literal["hit", "error", "timeout", "skipped", "limit"]
+
+STAGES: tuple[Stage, ...] = ("input", "retrieved", "tool_call", "tool_result", "output", "memory")
+ACTIONS: tuple[Action, ...] = ("allow", "flag", "redact", "rewrite", "ask", "block")
+"""From the mildest to the strictest; the strictest of all findings is the verdict's."""
+SEVERITY: dict[Action, int] = {action: place for place, action in enumerate(ACTIONS)}
+FAIL_ACTION: dict[Fail, Action] = {
+    "open": "allow",
+    "flag": "flag",
+    "ask": "ask",
+    "closed": "block",
+}
+TIER_NAMES = {1: "high", 2: "medium", 3: "low"}
+
+
+class GuardError(Exception):
+    """A guard cannot be used as asked; ``mend`` says what to do."""
+
+    def __init__(self, message: str, mend: str = "") -> None:
+        super().__init__(message)
+        self.mend = mend
+
+
+class Call(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known about a text beside the text.
+
+    Attributes:
+        tenant: whose request it is; rules can be bound to tenants.
+        channel: where it came from (web, mail, api); rules can be bound to channels.
+        language: BCP 47 tag, or "" when unknown.
+        conversation: id that stays the same over a conversation; canary shares go by it.
+        request: id of the request; canary shares go by it where there is no conversation.
+        tool: name of the tool at the stages ``tool_call`` and ``tool_result``.
+        prompt: what the user asked, for detectors that compare an answer with it.
+        passages: what an answer should rest on.
+        plants: values that must not appear (canaries, other tenants' facts).
+        reference: acceptable answers.
+        meta: anything else that conditions (``when:``) speak about, as ``meta.NAME``.
+    """
+
+    tenant: str = ""
+    channel: str = ""
+    language: str = ""
+    conversation: str = ""
+    request: str = ""
+    tool: str = ""
+    prompt: str = ""
+    passages: tuple[str, ...] = ()
+    plants: tuple[str, ...] = ()
+    reference: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = {}
+
+    def context(self) -> Context:
+        """What detectors are told."""
+        return Context(self.prompt, self.passages, self.plants, self.reference, self.language)
+
+
+NO_CALL = Call()
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A span of the text that a rule of the policy is about.
+
+    ``start`` and ``end`` are character offsets into the text as given (end exclusive). ``rule`` is
+    the detector's rule, ``policy`` the id of the policy's rule, ``action`` what that rule asks for
+    and ``enforced`` whether it counted (a rule in shadow does not).
+    """
+
+    start: int
+    end: int
+    label: str
+    score: float
+    rule: str
+    detector: str
+    policy: str
+    action: Action
+    enforced: bool = True
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why a verdict is what it is, one entry per policy rule that had a say.
+
+    ``kind`` is ``hit`` for a finding; ``error`` and ``timeout`` for a detector that gave no answer
+    (``action`` is then what the rule's ``on_error`` or ``on_timeout`` asks for); ``skipped`` for a
+    slow detector that was not asked because the text was blocked already; ``limit`` for a text
+    that is too long to be checked. ``detail`` never holds the text.
+    """
+
+    policy: str
+    kind: ReasonKind
+    action: Action
+    enforced: bool = True
+    detail: str = ""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The answer of a guard about one text.
+
+    Attributes:
+        stage: what the text was checked as.
+        action: the strictest action of all enforced rules.
+        text: the text that may be used: with redactions and rewritings made; empty where the
+            action is ``block``.
+        detections: findings of enforced rules in order of ``start``.
+        shadow: findings of rules in shadow, and of canary rules outside their share.
+        reasons: one entry per policy rule that had a say, errors and time-outs included.
+        would: the action had every rule been enforced.
+        message: what to tell the user where the action is ``block`` or ``ask``.
+        mode: ``shadow`` where the whole guard only watches; then the action is always ``allow``.
+        plan_digest: digest of the compiled policy that decided.
+        tier: risk tier that the policy was compiled for.
+        timings: seconds per detector, and ``total``.
+        versions: version per detector that was asked.
+        length: characters of the text that was given.
+    """
+
+    stage: Stage
+    action: Action
+    text: str
+    detections: tuple[Finding, ...]
+    shadow: tuple[Finding, ...]
+    reasons: tuple[Reason, ...]
+    would: Action
+    message: str
+    mode: Literal["enforce", "shadow"]
+    plan_digest: str
+    tier: int
+    timings: dict[str, float]
+    versions: dict[str, str]
+    length: int
+
+    @property
+    def rule_ids(self) -> tuple[str, ...]:
+        """Ids of the enforced policy rules that had a say, each once."""
+        return tuple(dict.fromkeys(r.policy for r in self.reasons if r.enforced))
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the text must not be used (now): ``block``, or ``ask`` until a person agreed."""
+        return self.action in ("block", "ask")
+
+    @property
+    def failed(self) -> bool:
+        """Whether a detector gave no answer."""
+        return any(reason.kind in ("error", "timeout", "limit") for reason in self.reasons)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as plain values; the checked text itself is in it only after redaction."""
+        body: dict[str, Any] = msgspec.to_builtins(self)
+        body["rules"] = list(self.rule_ids)
+        body["spans"] = [[found.start, found.end] for found in self.detections]
+        return body

@@ -1,0 +1,219 @@
+"""Reading policies: errors with line and mend, tiers, inheritance, digests, tests beside them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from railwright.guard import (
+    Guard,
+    default_policy,
+    diff_plans,
+    diff_traffic,
+    json_schemas,
+    load_policy,
+    parse_policy,
+    read_rows,
+    run_tests,
+)
+from railwright.system import ManifestError
+
+HEAD = "schema: guard/v1\n"
+RULE = "{id: a, stage: input, detector: secrets, action: redact%s}"
+
+
+def plan(text: str, tier: int | None = None):  # type: ignore[no-untyped-def]
+    return parse_policy(HEAD + text).plan(tier)
+
+
+@pytest.mark.parametrize(
+    ("rules", "message", "mend"),
+    [
+        (
+            "[{id: a, stage: inputs, detector: secrets, action: flag}]",
+            "cannot be 'inputs'",
+            "input",
+        ),
+        ("[{id: a, stage: input, detector: secret, action: flag}]", "no detector named", ""),
+        ("[{id: a, stage: input, detector: secrets, action: flagg}]", "'flagg'", "flag"),
+        ("[" + RULE % ", threshold: 0.5, rate: 0.1" + "]", "exclude each other", ""),
+        ("[" + RULE % ", rate: 0.01" + "]", "no calibration reaches it", "guard calibrate"),
+        ("[" + RULE % ", on_error: open" + "]", "lets unchecked text through", "closed"),
+        ("[" + RULE % "" + ", " + RULE % "" + "]", "stands twice", "rename"),
+        ("[{id: a, stage: input, detector: secrets, action: rewrite}]", "says not how", "with:"),
+        ("[" + RULE % ", modus: shadow" + "]", "unknown key", "mode"),
+    ],
+)
+def test_errors_name_line_and_mend(rules: str, message: str, mend: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        plan(f"tier: 1\nrules: {rules}\n")
+    problem = caught.value.problems[0]
+    assert message in problem.message
+    assert mend in problem.mend
+    assert problem.line == 3
+
+
+def test_conditions_are_checked_when_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cel")
+    for text, message in (("tenant ==", "cannot be used"), ("tennant == 'a'", "tennant")):
+        with pytest.raises(ManifestError, match=message):
+            plan("rules: [" + RULE % f', when: "{text}"' + "]")
+    plan("rules: [" + RULE % ", when: '[1, 2].exists(n, n == tier)'" + "]")
+    monkeypatch.setitem(sys.modules, "cel", None)
+    with pytest.raises(ManifestError, match=r"railwright\[cel\]"):
+        plan("rules: [" + RULE % ', when: "tier == 1"' + "]")
+
+
+def test_options_that_cannot_work_are_a_problem_with_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RAILWRIGHT_LLAMA_GUARD", raising=False)
+    rule = "{id: %s, stage: input, detector: %s, action: block}"
+    rules = f"rules:\n  - {rule % ('a', 'mine')}\n  - {rule % ('b', 'mine')}\n"
+    url = "url: 'http://localhost:1/v1'"
+    for text, line, message in (
+        (f"rules:\n  - {rule % ('a', 'llama_guard')}", 3, "no address"),
+        (f"{rules}detectors:\n  mine: {{kind: llama_guard, {url}, modle: x}}", 6, "`modle`"),
+        (f"{rules}detectors:\n  mine: {{kind: lama_guard, {url}}}", 6, "no detector named"),
+        (f"{rules}detectors:\n  mine: {{kind: refusal}}", 6, "cannot be made"),
+        (f"{rules}detectors:\n  mine: {{{url}}}", 6, "kind"),
+        (f"{rules}detectors:\n  mine: {{kind: llama_guard, {url}, name: x}}", 6, "leave `name`"),
+    ):
+        with pytest.raises(ManifestError, match=message) as caught:
+            plan(text)
+        assert [problem.line for problem in caught.value.problems] == [line], text
+
+
+def test_values_by_tier() -> None:
+    text = (
+        "rules: [{id: a, stage: input, detector: secrets, "
+        "action: {high: block, medium: ask, low: flag}, "
+        "threshold: {high: 0.1, medium: 0.5, low: 0.9}, "
+        "on_error: {high: closed, medium: ask, low: open}}, "
+        "{id: b, stage: input, detector: secrets, action: flag, tiers: [1]}]"
+    )
+    found = [
+        [(r.id, r.action, r.threshold, r.on_error) for r in plan(text, tier).rules]
+        for tier in (1, 2, 3)
+    ]
+    assert found == [
+        [("a", "block", 0.1, "closed"), ("b", "flag", 0.0, "flag")],
+        [("a", "ask", 0.5, "ask")],
+        [("a", "flag", 0.9, "open")],
+    ]
+
+
+def test_a_policy_that_names_no_tier_is_held_to_the_strictest() -> None:
+    assert plan("rules: [" + RULE % "" + "]").tier == 1
+    assert plan("tier: 3\nrules: [" + RULE % "" + "]").tier == 3
+    assert plan("tier: 3\nrules: [" + RULE % "" + "]", tier=2).tier == 2
+
+
+def test_extending_the_default_policy() -> None:
+    pytest.importorskip("re2")
+    base = [rule.id for rule in default_policy().plan(2).rules]
+    first, second = base[0], base[1]
+    own = plan(
+        f"extends: default\ntier: 2\noff: {second}\nrules:\n"
+        f"  - {{id: {first}, stage: input, detector: secrets, action: block}}\n"
+        "  - {id: mine, stage: output, detector: secrets, action: flag}\n"
+    )
+    assert [rule.id for rule in own.rules] == [first, *base[2:], "mine"]
+    assert own.rules[0].action == "block"
+    with pytest.raises(ManifestError, match="names no inherited rule: nope"):
+        plan("extends: default\noff: nope\n")
+
+
+def test_the_digest_is_over_all_that_decides() -> None:
+    text = "rules: [" + RULE % "" + "]"
+    one = plan(text).digest
+    assert one == plan(text + "\ntests: [{stage: input, text: x, action: allow}]").digest
+    others = [
+        plan(text, 2),
+        plan("rules: [" + RULE % ", threshold: 0.5" + "]"),
+        plan("rules: [" + RULE % ", mode: shadow" + "]"),
+        plan("limits: {max_chars: 5}\n" + text),
+    ]
+    assert len({one, *(other.digest for other in others)}) == 5
+
+
+def test_the_default_policy_passes_its_own_tests() -> None:
+    pytest.importorskip("re2")
+    results = run_tests(default_policy())
+    assert len(results) >= 5
+    assert [(r.id, r.wrong) for r in results if not r.passed] == []
+
+
+@pytest.mark.parametrize("tier", [1, 2, 3])
+def test_the_default_policy_has_rules_at_every_stage(tier: int) -> None:
+    pytest.importorskip("re2")
+    found = default_policy().plan(tier)
+    assert all(stage.rules for stage in found.stages.values())
+
+
+def test_tests_beside_a_policy(tmp_path: Path) -> None:
+    (tmp_path / "guard.yaml").write_text(
+        HEAD + "rules: [" + RULE % "" + "]\n"
+        "tests:\n"
+        "  - {stage: input, text: hello, action: allow, rules: []}\n"
+        "  - {id: wrong, stage: input, text: AKIAIOSFODNN7EXAMPLE, action: block}\n"
+    )
+    line = {"stage": "input", "text": "k AKIAIOSFODNN7EXAMPLE", "action": "redact"}
+    more = {"redacted": "k [SECRET]", "rules": ["a"], "labels": ["secret"]}
+    (tmp_path / "guard_tests.jsonl").write_text(json.dumps({**line, **more}) + "\n")
+    results = run_tests(load_policy(tmp_path))
+    assert [(r.id, r.passed) for r in results] == [
+        ("test-1", True),
+        ("wrong", False),
+        ("test-3", True),
+    ]
+    assert results[1].wrong == ("action is redact by a, expected block",)
+    (tmp_path / "guard_tests.jsonl").write_text('\n{"stage": "input", "txt": "x"}\n')
+    with pytest.raises(ManifestError) as caught:
+        run_tests(load_policy(tmp_path))
+    assert {problem.line for problem in caught.value.problems} == {2}
+
+
+def test_diff_says_what_changed(tmp_path: Path) -> None:
+    old = parse_policy(HEAD + "rules: [" + RULE % "" + "]")
+    new = parse_policy(
+        HEAD + "rules: [" + RULE % ", threshold: 0.99" + ", "
+        "{id: b, stage: input, detector: personal_data, action: block}]"
+    )
+    found = diff_plans(old.plan(), new.plan())
+    assert (found.added, found.removed, found.same) == (("b",), (), False)
+    assert found.changed == {"a": {"threshold": (0.0, 0.99)}}
+    rows = [
+        {"text": "hello", "lang": "en"},
+        {"text": "bob@example.com", "lang": "en"},
+        {"text": "AKIAIOSFODNN7EXAMPLE", "lang": "de"},
+    ]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    texts = read_rows(tmp_path / "t.jsonl", "input", ["lang"], "benign")
+    moved = diff_traffic(Guard(old), Guard(new), texts)
+    assert (moved.n, moved.same, moved.moves) == (3, 2, {"allow -> block": 1})
+    assert moved.slices == {"lang": {"en": {"allow -> block": 1}}}
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "guard.md"
+
+
+def test_the_documented_policy_works() -> None:
+    pytest.importorskip("re2")
+    pytest.importorskip("cel")
+    (text,) = re.findall(r"```yaml\n(schema: guard/v1.*?)```", PAGE.read_text(), re.DOTALL)
+    policy = parse_policy(text)
+    assert policy.plan(uncalibrated=True).tier == 2
+    assert "iban-out" in [rule.id for rule in policy.plan(uncalibrated=True).rules]
+
+
+def test_every_key_is_documented() -> None:
+    page = PAGE.read_text()
+    schema = json_schemas()["guard-v1"]
+    keys = {*schema["properties"], *schema["$defs"]["RuleEntry"]["properties"]} - {"about"}
+    shown = set(re.findall(r"^[ -]*([a-z_]+):", page, re.MULTILINE))
+    assert {key for key in keys if key not in shown and f"`{key}" not in page} == set()
