@@ -5,7 +5,6 @@ from railwright.evaluate._cache import Cache
 from railwright.evaluate._done import DoneKeys
 from railwright.evaluate._file import FileSummary, evaluate_file, evaluate_file_async, limits_of
 from railwright.evaluate._metrics import (
-    COVERAGE_FLOOR,
     METRICS,
     Accumulator,
     MetricResult,
@@ -35,6 +34,7 @@ from railwright.evaluate._scorers import (
 )
 from railwright.evaluate._store import RunStore, Seal, check_seal, read_manifest, read_seal
 from railwright.evaluate.interface import Sample, Score, Scorer, Status, Task, TaskSource
+from railwright.standard import COVERAGE_FLOOR
 
 __all__ = [
     "COVERAGE_FLOOR",

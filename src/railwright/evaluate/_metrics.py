@@ -11,9 +11,8 @@ import msgspec
 
 from railwright.cases import Case
 from railwright.evaluate.interface import Sample
+from railwright.standard import COVERAGE_FLOOR
 from railwright.stats import clopper_pearson, with_missing
-
-COVERAGE_FLOOR = 0.98
 
 
 class MetricRule(msgspec.Struct, frozen=True):
