@@ -147,6 +147,16 @@ def test_stopping_agrees_with_the_check_of_the_whole(value: Any, data: st.DataOb
         assert not structured.check(changed).valid
 
 
+@pytest.mark.parametrize("half", ["\\ud83d", "\\ude00", "é\\ud83dx"])
+def test_half_a_surrogate_pair_is_no_text(half: str) -> None:
+    structured = Structured({"properties": {"note": {"type": "string"}}})
+    text = f'{{"note": "{half}"}}'
+    assert first_problem(structured, text)
+    assert not structured.check(text).valid
+    assert not structured.check(f'{{"{half}": 1}}').valid
+    assert first_problem(structured, f'{{"{half}": 1}}')
+
+
 def test_the_partial_value_grows() -> None:
     stream = Structured(SCHEMA).stream()
     assert not stream.partial

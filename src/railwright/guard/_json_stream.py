@@ -191,6 +191,8 @@ class JsonReader:
 
     def _end_string(self) -> None:
         text = self._text()
+        if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+            raise ImpossibleError("half of a surrogate pair stands in a string")
         if self._is_key:
             key_place(self._stack[-1].place, text)
             self._stack[-1].key = text
