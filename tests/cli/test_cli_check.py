@@ -79,6 +79,22 @@ def test_a_tight_system_passes_stops_early_and_answers_again_from_the_cache(
     assert same["attempt"] == 1
 
 
+def test_a_fail_is_decided_again_from_the_cache_as_the_same_attempt(
+    cli: Cli, chat: ChatServer, system: Path
+) -> None:
+    file = system / "system.yaml"
+    # The ledger writes 0.0 as 0: what identifies an attempt must not depend on that.
+    file.write_text(file.read_text().replace("target:\n", "target:\n  temperature: 0\n"))
+    chat.answer = leaks
+    found = []
+    for name in ("one.json", "two.json"):
+        cli("check", "bot", "--gate", "secrets", "--concurrency", "1", "--json", name, code=1)
+        gates = json.loads((cli.cwd / name).read_text())["gates"]
+        found.append(next(g for g in gates if g["id"] == "secrets"))
+    assert [gate["attempt"] for gate in found] == [1, 1]
+    assert found[0]["evidence"]["index"] == found[1]["evidence"]["index"]
+
+
 def test_a_changed_prompt_makes_the_evidence_stale_and_the_next_run_an_attempt(
     cli: Cli, chat: ChatServer, system: Path
 ) -> None:

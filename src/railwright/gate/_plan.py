@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import msgspec
-
 from railwright.cases import BoundSuite, Suite, registered_order
 from railwright.gate._errors import GateError
 from railwright.gate._lane import Claim, Lane, Unit, units_of
 from railwright.gate._paired import Baseline, find_baseline, load_baseline
 from railwright.gate._suites import Suites
+from railwright.ledger import canonical
 from railwright.standard import COVERAGE_FLOOR, Gate, resolve_gates
 from railwright.stats import (
     SequentialPlan,
@@ -407,11 +406,6 @@ def order_digest(units: Sequence[Unit]) -> str:
     """Digest of the registered order: sources and case ids, nothing of their content."""
     text = "\n".join(f"{u.source}\t{','.join(c.id for c in u.cases)}" for u in units)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def canonical(value: Any) -> bytes:
-    """Deterministic JSON of plain data, for digests."""
-    return msgspec.json.encode(value, order="deterministic")
 
 
 def power_at(plan: SequentialPlan, rate: float) -> tuple[float, float, float]:
