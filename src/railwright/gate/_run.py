@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from railwright.evaluate import (
     Budget,
@@ -34,11 +36,20 @@ from railwright.gate._evidence import (
     asked_again,
     result_predicate,
 )
+from railwright.gate._guarded import (
+    FIRST_SHARE,
+    Bare,
+    earlier_answers,
+    guarded_suites,
+    guarded_target,
+    part_of,
+)
 from railwright.gate._instruments import Instruments
 from railwright.gate._lane import Lane
 from railwright.gate._lint import sound_suites
 from railwright.gate._plan import DEFAULT_SEED, CheckPlan, make_plan
 from railwright.gate._schedule import Schedule
+from railwright.gate._suites import Suites
 from railwright.gate._trust import trusted_keys
 from railwright.gate._types import Verdict
 from railwright.gate._verdict import decide_system
@@ -47,13 +58,19 @@ from railwright.standard import resolve_gates
 from railwright.system import System, subject
 from railwright.targets import Target, TargetError, config_from, open_target
 
+if TYPE_CHECKING:
+    from railwright.guard import Guard
+
 OnProgress = Callable[[Progress, Schedule], None]
 SVR = "https://in-toto.io/attestation/svr/v0.2"
 
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """How a check is run. ``budget`` overrides what system.yaml says, key by key."""
+    """How a check is run. ``budget`` overrides what system.yaml says, key by key.
+
+    ``without_guard`` leaves out the second run, behind the guard that system.yaml names.
+    """
 
     seed: int = DEFAULT_SEED
     resume: bool = False
@@ -61,22 +78,32 @@ class CheckOptions:
     only: tuple[str, ...] = ()
     budget: Mapping[str, float] = field(default_factory=dict)
     concurrency: int | None = None
+    without_guard: bool = False
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check leaves behind: the verdict, how the run ended, where its samples lie."""
+    """What a check leaves behind: the verdict, how the run ended, where its samples lie.
+
+    ``outcomes`` says by suite whether each source failed. Where the system was tested behind its
+    guard, the result is that of the guarded system and ``bare`` holds the other one.
+    """
 
     verdict: Verdict
     outcome: RunOutcome
     run_dir: Path
     plan: CheckPlan
+    outcomes: Mapping[str, Mapping[str, bool | None]] = field(default_factory=dict)
+    bare: CheckResult | None = None
 
 
 def check(
     folder: Path, options: CheckOptions | None = None, *, on_progress: OnProgress | None = None
 ) -> CheckResult:
     """Check a system: see the module.
+
+    A system that names a guard is run twice, without and with it. The first run may spend two
+    thirds of the budget. The verdict is that of the guarded system.
 
     Args:
         folder: the system folder, or its ``system.yaml``.
@@ -89,7 +116,33 @@ def check(
         TargetError: the endpoint cannot be used (wrong key, down, no such model) and gave nothing.
         StoreError, LedgerError: the disk refuses; what was acknowledged is kept.
     """
-    session = Session(folder, options or CheckOptions())
+    options = options or CheckOptions()
+    session = Session(folder, options)
+    behind = None if options.without_guard else guarded_suites(session.suites)
+    if behind is None:
+        return _check_one(session, on_progress)
+    session.share = FIRST_SHARE
+    bare = _check_one(session, on_progress)
+    if bare.outcome.reason in ("interrupted", "fatal"):
+        return bare
+    from railwright.gate._effect import effect_of  # of use behind a guard only
+
+    suites, guard = behind
+    second = Session(folder, options, suites=suites, guard=guard)
+    second.bare = Bare(session.subject, bare.plan.epoch)
+    second.spent = bare.outcome
+    found = _check_one(second, on_progress)
+    effect = effect_of(
+        guard,
+        (bare.verdict, bare.outcomes, bare.run_dir),
+        (found.verdict, found.outcomes, found.run_dir),
+    )
+    verdict = msgspec.structs.replace(found.verdict, guard=effect)
+    return replace(found, verdict=verdict, bare=bare)
+
+
+def _check_one(session: Session, on_progress: OnProgress | None) -> CheckResult:
+    """Register, run, record and decide for one subject."""
     started = time.monotonic()
     plan = session.plan()
     gone = session.gone(plan)
@@ -102,22 +155,35 @@ def check(
     if outcome.reason == "fatal" and outcome.stored == 0:
         raise TargetError(outcome.error_kind or "config", outcome.message, fatal=True)
     verdict = session.conclude(plan, outcome, time.monotonic() - started)
-    return CheckResult(verdict, outcome, run_dir, plan)
+    found = {lane.suite: lane.decided_outcomes() for lane in lanes}
+    return CheckResult(verdict, outcome, run_dir, plan, found)
 
 
 class Session:
     """One check in the making; its steps are the methods, in order."""
 
-    def __init__(self, folder: Path, options: CheckOptions) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        options: CheckOptions,
+        *,
+        suites: Suites | None = None,
+        guard: Guard | None = None,
+    ) -> None:
+        """Open everything; ``suites`` and ``guard`` are those of a guarded system."""
         self.options = options
-        self.suites = sound_suites(folder)
+        self.suites = suites or sound_suites(folder)
+        self.share = 1.0
+        self.spent: RunOutcome | None = None
+        self.bare: Bare | None = None
         self.system: System = self.suites.system
         self.subject = subject(self.system)
         self.ledger = Ledger.open(self.system.root, create=True)
         self._refuse_broken_ledger()
         load_keys()  # both are needed at the end, and no call shall be paid for in vain
         self.index = EvidenceIndex(self.ledger, self.system.id)
-        self.target: Target = open_target(
+        self.guarded = guarded_target(self.system, guard) if guard is not None else None
+        self.target: Target = self.guarded or open_target(
             config_from(self.system.manifest.target), folder=self.system.folder
         )
         self.instruments = Instruments(self.suites, self.target.identity)
@@ -216,6 +282,8 @@ class Session:
                 RunStore.open(folder, self.manifest(plan)) as store,
                 Cache(rai / "cache.sqlite") as cache,
             ):
+                if self.guarded is not None and self.bare is not None:
+                    self.guarded.earlier = earlier_answers(cache, self.guarded.bare, self.bare)
                 outcome = await run(
                     schedule,
                     self.target,
@@ -272,15 +340,22 @@ class Session:
         )
 
     def budget(self) -> Budget:
-        """The budget of system.yaml, overridden key by key."""
+        """The budget of system.yaml, overridden key by key; this run's part of it."""
         stated = self.system.manifest.budget
         given = dict(self.options.budget)
         money = stated.money
+        whole = {
+            "calls": given.get("calls", stated.calls),
+            "tokens": given.get("tokens", stated.tokens),
+            "money": given.get("money", money.amount if money is not None else None),
+            "minutes": given.get("minutes", stated.minutes),
+        }
+        part = part_of(whole, self.share, self.spent)
         return Budget(
-            calls=_whole(given.get("calls", stated.calls)),
-            tokens=_whole(given.get("tokens", stated.tokens)),
-            money=given.get("money", money.amount if money is not None else None),
-            minutes=given.get("minutes", stated.minutes),
+            calls=_whole(part["calls"]),
+            tokens=_whole(part["tokens"]),
+            money=part["money"],
+            minutes=part["minutes"],
             price=config_from(self.system.manifest.target).price,
             max_output_tokens=self.system.manifest.target.max_tokens,
         )
