@@ -8,8 +8,9 @@ from railwright.gate._errors import BrokenLedgerError, GateError
 from railwright.gate._forecast import Forecast, GateForecast
 from railwright.gate._lint import lint_all
 from railwright.gate._plan import CheckPlan, GatePlan, make_plan
-from railwright.gate._run import CheckOptions, CheckResult, check
+from railwright.gate._run import CheckResult, check
 from railwright.gate._schedule import Schedule
+from railwright.gate._session import CheckOptions
 from railwright.gate._types import (
     Bounds,
     Coverage,
