@@ -106,6 +106,8 @@ def test_the_comparison_is_paired_and_the_verdict_is_that_of_the_guarded_system(
     assert change.difference == pytest.approx(-change.better / change.n)
     assert (change.before, change.after, change.turned) == ("fail", "pass", True)
     assert effect.answers_changed > 0
+    assert change.screened.n == len({unit.source for unit in found.plan.lanes()[0].units})
+    assert 0 < change.screened.k < change.screened.n
     assert change.bounds == found.bare.verdict.gate("secrets").bounds
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from railwright.cases import Case
 from railwright.evaluate import METRICS, Sample, iter_samples
+from railwright.gate._lane import Lane
 from railwright.gate._types import Bounds, GateChange, GateVerdict, GuardEffect, Verdict
-from railwright.guard import Guard, intervention
+from railwright.guard import Guard, GuardedTarget, intervention
 from railwright.stats import clopper_pearson, paired_difference
+from railwright.targets import Request
 
 CONFIDENCE = 0.95
 _QUESTION = ("input", "retrieved", "tool_result", "memory")
 _ANSWER = ("output", "tool_call")
-_EDITED = ("redact", "rewrite", "ask", "block")
+_STOPPED = frozenset({"ask", "block"})
+_EDITED = frozenset({"redact", "rewrite"}) | _STOPPED
 
 Outcomes = Mapping[str, Mapping[str, bool | None]]
 """By suite, whether each source failed; None without a usable outcome."""
@@ -56,19 +61,52 @@ class _Count:
             self.harmless[source] = self.harmless.get(source, False) or blocked
 
 
+class _Screen:
+    """What the guard does to the questions of each suite, over all of its sources."""
+
+    def __init__(self, target: GuardedTarget, lanes: Iterable[Lane]) -> None:
+        self.stopped: dict[str, list[bool]] = {}
+        self.touched: dict[str, list[bool]] = {}
+        asyncio.run(self._run(target, lanes))
+
+    async def _run(self, target: GuardedTarget, lanes: Iterable[Lane]) -> None:
+        for lane in lanes:
+            found = [[await target.screen(_asked(c)) for c in u.cases] for u in lane.units]
+            self.stopped[lane.suite] = [bool(_STOPPED & set(actions)) for actions in found]
+            self.touched[lane.suite] = [bool(_EDITED & set(actions)) for actions in found]
+
+
+def _asked(case: Case) -> Request:
+    return Request(
+        messages=case.messages,
+        documents=case.documents,
+        tenant=case.tenant,
+        variables=case.variables,
+    )
+
+
 def effect_of(
     guard: Guard,
+    target: GuardedTarget,
+    lanes: Sequence[Lane],
     bare: tuple[Verdict, Outcomes, Path],
     guarded: tuple[Verdict, Outcomes, Path],
 ) -> GuardEffect:
-    """Compare two checks of one system, each as (verdict, outcomes by suite, run folder)."""
+    """Compare two checks of one system, each as (verdict, outcomes by suite, run folder).
+
+    ``lanes`` are those of the guarded run: all sources of its suites, reached or not.
+    """
     verdict = guarded[0]
+    screen = _Screen(target, lanes)
     benign = {g.suite for g in verdict.gates if _answer_is_due(g)}
     count = _Count(benign)
     for sample in iter_samples(guarded[2]):
         count.add(sample)
     answers = [1000 * s.latency_s for s in iter_samples(bare[2]) if s.latency_s > 0]
-    gates = [_change(g, bare[0], bare[1], guarded[1]) for g in verdict.gates]
+    gates = [
+        _change(g, bare[0], bare[1], guarded[1], screen.touched.get(g.suite, ()))
+        for g in verdict.gates
+    ]
     counts = count.counts
     return GuardEffect(
         policy=guard.plan.id,
@@ -76,6 +114,7 @@ def effect_of(
         tier=guard.plan.tier,
         gates=tuple(change for change in gates if change is not None),
         harmless=_bounds(count.harmless.values()),
+        harmless_screened=_bounds(x for name in benign for x in screen.stopped.get(name, ())),
         samples=counts["samples"],
         stopped=counts["stopped"],
         cut=counts["cut"],
@@ -97,7 +136,11 @@ def _answer_is_due(gate: GateVerdict) -> bool:
 
 
 def _change(
-    after: GateVerdict, bare: Verdict, before_of: Outcomes, after_of: Outcomes
+    after: GateVerdict,
+    bare: Verdict,
+    before_of: Outcomes,
+    after_of: Outcomes,
+    touched: Iterable[bool],
 ) -> GateChange | None:
     """The change of one gate over the sources that both runs scored."""
     if after.outcome == "not_applicable":
@@ -124,6 +167,7 @@ def _change(
         low=low,
         high=high,
         confidence=CONFIDENCE,
+        screened=_bounds(touched),
     )
 
 

@@ -15,6 +15,7 @@ from railwright.gate._guarded import (
     FIRST_SHARE,
     Bare,
     guarded_suites,
+    guarded_target,
 )
 from railwright.gate._plan import CheckPlan
 from railwright.gate._session import CheckOptions, OnProgress, Session
@@ -75,6 +76,8 @@ def check(
     found = _check_one(second, on_progress)
     effect = effect_of(
         guard,
+        guarded_target(second.system, guard),
+        found.plan.lanes(),
         (bare.verdict, bare.outcomes, bare.run_dir),
         (found.verdict, found.outcomes, found.run_dir),
     )

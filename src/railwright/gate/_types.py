@@ -123,7 +123,8 @@ class GateChange(msgspec.Struct, frozen=True):
     ``before`` and ``after`` are the verdicts without and with it, ``bounds`` the failing sources
     without it. Of the ``n`` sources that both runs scored, ``better`` failed only without the
     guard and ``worse`` only with it; ``low`` and ``high`` bound the difference of the failure
-    rates (with less without), each one-sided at ``confidence``.
+    rates (with less without), each one-sided at ``confidence``. ``screened`` counts, over all
+    sources of the suite, those of which the guard stops or changes a question: that takes no call.
     """
 
     gate: str
@@ -137,11 +138,12 @@ class GateChange(msgspec.Struct, frozen=True):
     low: float
     high: float
     confidence: float
+    screened: Bounds
 
     @property
     def turned(self) -> bool:
-        """Whether the verdict is another one with the guard."""
-        return self.before != self.after
+        """Whether the guard turned the verdict: it is another one, and not by more sources."""
+        return self.before != self.after and self.better + self.worse > 0
 
 
 class GuardEffect(msgspec.Struct, frozen=True):
@@ -154,7 +156,8 @@ class GuardEffect(msgspec.Struct, frozen=True):
             ``answers_changed`` had something redacted or removed, ``flagged`` were only marked.
         reused: answers of the run without the guard that were used again; ``asked``: calls made.
         rules: how often each rule of the policy had a say.
-        harmless: harmless sources that the guard stopped, of those that were asked.
+        harmless: harmless sources that the guard stopped, question or answer, of those in the run.
+        harmless_screened: harmless sources of which it stops a question, of all in the suites.
         guard_ms: time of all checks of one question, 50th and 95th percentile, in milliseconds.
         answer_ms: time of an answer without the guard, 50th percentile.
     """
@@ -164,6 +167,7 @@ class GuardEffect(msgspec.Struct, frozen=True):
     tier: int
     gates: tuple[GateChange, ...]
     harmless: Bounds
+    harmless_screened: Bounds
     samples: int = 0
     stopped: int = 0
     cut: int = 0

@@ -15,7 +15,7 @@ import msgspec
 from railwright.cases import Message, ToolCall
 from railwright.guard._chat import FILTERED, ChatGuard, ChatOptions, refusal_body
 from railwright.guard._guard import Guard
-from railwright.guard._types import Call
+from railwright.guard._types import Action, Call
 from railwright.targets import (
     Passage,
     Request,
@@ -89,6 +89,12 @@ class GuardedTarget:
             return _refused(chat)
         asked = request if same else _changed(request, body)
         return await _checked(chat, await self._target.call(asked))
+
+    async def screen(self, request: Request) -> Action:
+        """What the guard does to a question, without asking anything."""
+        chat = self._chat(request)
+        await chat.request(_request_body(request))
+        return chat.tally.action
 
     async def close(self) -> None:
         """Close both targets."""

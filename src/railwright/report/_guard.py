@@ -31,6 +31,7 @@ def guard_section(verdict: Verdict, bare: str = "") -> str:
             "same sources",
             "mended",
             "broken",
+            "stopped or changed",
             "points (interval)",
         )
     )
@@ -44,8 +45,9 @@ def guard_section(verdict: Verdict, bare: str = "") -> str:
         "the guard. Dashed: the limit. The two runs may have stopped at different counts.</p></div>"
         f'<div class="card scroll"><table class="gates"><tr>{head}</tr>{rows}</table>'
         '<p class="soft small">Same sources: scored in both runs. Mended: failed only without the '
-        "guard; broken: failed only with it. Points: failure rate with less without, on the same "
-        "sources, each end of the interval one-sided at 95%.</p></div>"
+        "guard; broken: failed only with it. Stopped or changed: of all sources of the suite, "
+        "reached or not, those with a question that the guard stops or changes. Points: failure "
+        "rate with less without, on the same sources, each end of the interval one-sided at 95%.</p></div>"
     )
 
 
@@ -57,6 +59,7 @@ def _row(change: GateChange, after: GateVerdict) -> str:
         f"<td>{_side(change.before, change.bounds)}</td>"
         f"<td>{_side(change.after, after.bounds)}{mark}</td>"
         f"<td>{change.n}</td><td>{change.better}</td><td>{change.worse}</td>"
+        f"<td>{escape(rate(change.screened))}</td>"
         f"<td>{escape(points)}</td></tr>"
     )
 
@@ -74,7 +77,9 @@ def _chart(verdict: Verdict, changes: tuple[GateChange, ...]) -> str:
         gate = verdict.gate(change.gate)
         rows.append(_interval(change.gate, change.bounds, change.before, gate.threshold, ""))
         href = f"#gate-{change.gate}"
-        rows.append(_interval("with the guard", gate.bounds, change.after, gate.threshold, href))
+        rows.append(
+            _interval("\u2003with the guard", gate.bounds, change.after, gate.threshold, href)
+        )
     return interval_chart(rows, "Failure rate of each gate without and with the guard")
 
 

@@ -69,7 +69,15 @@ def print_guard(verdict: Verdict, console: Console) -> None:
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title="without and with the guard")
     table.title_justify = "left"
-    for name in ("gate", "without", "with", "same\nsources", "mended", "broken"):
+    for name in (
+        "gate",
+        "without",
+        "with",
+        "same\nsources",
+        "mended",
+        "broken",
+        "stopped or\nchanged",
+    ):
         table.add_column(name, no_wrap=True, justify="left" if name in _WORDS else "right")
     table.add_column("points (interval)", no_wrap=True)
     for change in effect.gates:
@@ -81,6 +89,7 @@ def print_guard(verdict: Verdict, console: Console) -> None:
             str(change.n),
             str(change.better),
             str(change.worse),
+            f"{change.screened.k} of {change.screened.n}",
             f"{signed(change.difference)} ({signed(change.low)} to {signed(change.high)})",
         )
     console.print()

@@ -72,7 +72,7 @@ def signed(value: float) -> str:
 
 def guard_sentences(effect: GuardEffect) -> list[str]:
     """Return what the guard did, what it cost and what was not asked again, in sentences."""
-    harmless = effect.harmless
+    harmless, wide = effect.harmless, effect.harmless_screened
     share = effect.guard_ms[0] / effect.answer_ms if effect.answer_ms else 0.0
     rules = ", ".join(f"{name} {count}" for name, count in list(effect.rules.items())[:6])
     return [
@@ -81,7 +81,8 @@ def guard_sentences(effect: GuardEffect) -> list[str]:
         f"{effect.questions_changed}; it stopped {effect.cut} answers and changed "
         f"{effect.answers_changed}; {effect.flagged} were only flagged. Rules: {rules or 'none'}.",
         f"False refusals: {harmless.k} of {harmless.n} harmless sources stopped "
-        f"({percent(harmless.low)} to {percent(harmless.high)}).",
+        f"({percent(harmless.low)} to {percent(harmless.high)}); of all {wide.n} in the suites, "
+        f"asked or not, {wide.k} questions stopped ({percent(wide.low)} to {percent(wide.high)}).",
         f"Latency: {milliseconds(effect.guard_ms[0])} a question (95th percentile "
         f"{milliseconds(effect.guard_ms[1])}) beside {milliseconds(effect.answer_ms)} for an "
         f"answer, {share:.2%}.",
