@@ -47,7 +47,8 @@ def guard_section(verdict: Verdict, bare: str = "") -> str:
         '<p class="soft small">Same sources: scored in both runs. Mended: failed only without the '
         "guard; broken: failed only with it. Stopped or changed: of all sources of the suite, "
         "reached or not, those with a question that the guard stops or changes. Points: failure "
-        "rate with less without, on the same sources, each end of the interval one-sided at 95%.</p></div>"
+        "rate with less without, on the same sources, each end of the interval one-sided at "
+        "95%.</p></div>"
     )
 
 
