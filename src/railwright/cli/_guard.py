@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from railwright.cli._guard_shadow import shadow
+
 if TYPE_CHECKING:
     from railwright.guard import Calibration, PlanDiff, TrafficDiff, Verdict
 
@@ -26,6 +28,9 @@ _SLICE = click.option("--slice", "slices", multiple=True, help="Field whose valu
 @click.group()
 def guard() -> None:
     """Check texts against a policy; test, calibrate, explain and compare policies."""
+
+
+guard.add_command(shadow)
 
 
 @guard.command()
@@ -318,24 +323,25 @@ def _print_calibration(found: Calibration) -> None:
     for rule in found.rules:
         threshold = "none" if rule.threshold is None else f"{rule.threshold:.6g}"
         click.echo(
-            f"{rule.rule}: threshold {threshold}; false positives {_rate(rule.false_positives)}"
+            f"{rule.rule}: threshold {threshold}; false positives {rate_text(rule.false_positives)}"
         )
         if rule.reason:
             click.echo(f"  {rule.reason}")
         if rule.false_negatives is not None:
-            click.echo(f"  missed attacks {_rate(rule.false_negatives)}")
+            click.echo(f"  missed attacks {rate_text(rule.false_negatives)}")
         for name, values in rule.slices.items():
             for value, rate in values.items():
                 lacks = "" if rate.supported else f"; no claim of the target from n={rate.n}"
-                click.echo(f"  {name}={value}: {_rate(rate)}{lacks}")
+                click.echo(f"  {name}={value}: {rate_text(rate)}{lacks}")
     click.echo("the policy as it stands:")
     for name, rate in found.policy.items():
-        click.echo(f"  {name.replace('_', ' ')}: {_rate(rate)}")
+        click.echo(f"  {name.replace('_', ' ')}: {rate_text(rate)}")
     for name, values in found.policy_slices.items():
         for value, rate in values.items():
-            click.echo(f"  would block, {name}={value}: {_rate(rate)}")
+            click.echo(f"  would block, {name}={value}: {rate_text(rate)}")
 
 
-def _rate(rate: Any) -> str:
+def rate_text(rate: Any) -> str:
+    """A rate with its counts and bounds."""
     estimate = "-" if rate.estimate is None else f"{rate.estimate:.2%}"
     return f"{estimate} ({rate.k}/{rate.n}, {rate.low:.2%} to {rate.high:.2%})"

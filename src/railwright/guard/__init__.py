@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from railwright.guard._record import record_verdicts
     from railwright.guard._restore import RestoreStream
     from railwright.guard._schema import json_schemas
+    from railwright.guard._shadow import ShadowReport, ShadowRule, shadow_report
     from railwright.guard._statement import record_rates
     from railwright.guard._stream import ByteStream, Redacted, StreamRedactor, redact_whole
     from railwright.guard._structured import Outcome, Problem, Structured, StructuredStream
@@ -61,6 +62,7 @@ _PLACES = {
     "_restore": ("RestoreStream",),
     "_stream": ("ByteStream", "Redacted", "StreamRedactor", "redact_whole"),
     "_structured": ("Outcome", "Problem", "Structured", "StructuredStream"),
+    "_shadow": ("ShadowReport", "ShadowRule", "shadow_report"),
     "_statement": ("record_rates",),
     "_target": ("Earlier", "GuardedTarget", "intervention"),
     "_tests": ("TestResult", "run_tests"),
@@ -101,6 +103,8 @@ __all__ = [
     "RestoreStream",
     "Rule",
     "Scope",
+    "ShadowReport",
+    "ShadowRule",
     "Sink",
     "Spotlight",
     "Stream",
@@ -126,6 +130,7 @@ __all__ = [
     "record_verdicts",
     "redact_whole",
     "run_tests",
+    "shadow_report",
     "spotlight",
 ]
 
