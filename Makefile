@@ -51,7 +51,7 @@ $(STAMP)-embed: $(STAMP)-base requirements/embed.txt requirements/model-embed.tx
 	@touch $@
 
 demo: $(STAMP)-qwen05 $(STAMP)-demo ## install, start a real small model and the example system, check it without and with its guard, show the report
-	@minutes=11; test ! -d $(DEMO)/rai/runs || minutes=2; \
+	@minutes=10; test ! -d $(DEMO)/rai/runs || minutes=2; \
 	$(BIN)/python $(DEMO)/demo.py -- $(BIN)/railwright check $(DEMO) --resume \
 	  --budget-minutes $$minutes --html $(DEMO)/rai/report.html; code=$$?; \
 	if [ $$code -gt 1 ] && [ $$code -ne 3 ]; then exit $$code; fi; \
