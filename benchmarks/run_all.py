@@ -19,6 +19,7 @@ NAMES = (
     "groundedness_quality",
     "runner_speed",
     "ledger_speed",
+    "telemetry_cost",
 )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from railwright.guard._statement import record_rates
     from railwright.guard._stream import ByteStream, Redacted, StreamRedactor, redact_whole
     from railwright.guard._structured import Outcome, Problem, Structured, StructuredStream
+    from railwright.guard._telemetry import Telemetry
     from railwright.guard._tests import TestResult, run_tests
     from railwright.guard._types import (
         ACTIONS,
@@ -61,6 +62,7 @@ _PLACES = {
     "_stream": ("ByteStream", "Redacted", "StreamRedactor", "redact_whole"),
     "_structured": ("Outcome", "Problem", "Structured", "StructuredStream"),
     "_statement": ("record_rates",),
+    "_telemetry": ("Telemetry",),
     "_tests": ("TestResult", "run_tests"),
     "_types": ("ACTIONS", "STAGES", "Call", "Finding", "GuardError", "Reason", "Verdict"),
 }
@@ -103,6 +105,7 @@ __all__ = [
     "StreamRedactor",
     "Structured",
     "StructuredStream",
+    "Telemetry",
     "TestResult",
     "TrafficDiff",
     "Verdict",

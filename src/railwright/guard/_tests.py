@@ -51,7 +51,7 @@ def run_tests(policy: Policy, tier: int | None = None) -> list[TestResult]:
     for number, test in enumerate([*policy.tests, *tests_beside(policy.folder)], start=1):
         chosen = test.tier or tier
         if chosen not in guards:
-            guards[chosen] = Guard(policy, tier=chosen, key=_TEST_KEY)
+            guards[chosen] = Guard(policy, tier=chosen, key=_TEST_KEY, telemetry=False)
         results.append(_run(guards[chosen], test, test.id or f"test-{number}"))
     return results
 
