@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from railwright.cli._guard_rules import lint_rules
+
 if TYPE_CHECKING:
     from railwright.guard import Calibration, PlanDiff, TrafficDiff, Verdict
 
@@ -26,6 +28,9 @@ _SLICE = click.option("--slice", "slices", multiple=True, help="Field whose valu
 @click.group()
 def guard() -> None:
     """Check texts against a policy; test, calibrate, explain and compare policies."""
+
+
+guard.add_command(lint_rules)
 
 
 @guard.command()

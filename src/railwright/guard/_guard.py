@@ -162,7 +162,7 @@ class Guard:
             stage: input, retrieved, tool_call, tool_result, output or memory.
             text: the text.
             call: what is known beside the text.
-            **about: single fields of ``call``, such as ``tenant="acme"``.
+            **about: single fields of ``call``, such as ``tenant="acme"`` or ``passages=[...]``.
 
         Never raises for what a detector does: an error or a time-out is a verdict with a reason.
 
@@ -285,7 +285,20 @@ def call_of(stage: Stage, call: Call | None, about: dict[str, Any]) -> Call:
     if unknown:
         known = ", ".join(Call.__struct_fields__)
         raise GuardError(f"unknown field {', '.join(unknown)}", f"known: {known}")
-    return msgspec.structs.replace(call or NO_CALL, **about)
+    return msgspec.structs.replace(call or NO_CALL, **{k: _listed(k, v) for k, v in about.items()})
+
+
+def _listed(name: str, value: Any) -> Any:
+    """Return the value of a field; lists of texts become what a call holds.
+
+    Raises:
+        GuardError: one text stands where several are meant.
+    """
+    if name not in ("passages", "plants", "reference"):
+        return value
+    if isinstance(value, str):
+        raise GuardError(f"{name} is a list of texts", f"write {name}=[...]")
+    return tuple(value)
 
 
 def is_blocked(chosen: list[Chosen], answers: dict[str, Answer], text: str) -> bool:

@@ -155,6 +155,11 @@ class TestEntry(Model):
     prompt: str = ""
     passages: Texts = ()
     plants: Texts = ()
+    reference: Texts = ()
+    system: str = ""
+    source: str = ""
+    updated: str = ""
+    owner: str = ""
 
 
 class PolicyFile(Model):

@@ -52,7 +52,14 @@ class Policy(msgspec.Struct, frozen=True):
         chosen = tier or self.file.tier or STRICTEST
         found = None if uncalibrated else _calibration(self)
         resolved = Resolved(
-            self.file, self.inherited, chosen, self.name, self.positions, found, uncalibrated
+            self.file,
+            self.inherited,
+            chosen,
+            self.name,
+            self.positions,
+            found,
+            uncalibrated,
+            self.folder,
         )
         return compile_plan(resolved)
 

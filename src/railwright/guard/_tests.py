@@ -108,6 +108,11 @@ def _run(guard: Guard, test: TestEntry, name: str) -> TestResult:
         prompt=test.prompt,
         passages=tuple(test.passages),
         plants=tuple(test.plants),
+        reference=tuple(test.reference),
+        system=test.system,
+        source=test.source,
+        updated=test.updated,
+        owner=test.owner,
     )
     verdict = guard.check(test.stage, test.text, call)
     wrong = tuple(_differences(test, verdict))
