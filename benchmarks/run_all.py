@@ -20,6 +20,8 @@ NAMES = (
     "runner_speed",
     "ledger_speed",
     "telemetry_cost",
+    "off_topic_quality",
+    "detector_cost",
 )
 
 
