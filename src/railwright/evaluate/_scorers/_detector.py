@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from railwright.cases import Case
-from railwright.detectors import Context, Detection, Detector, counts, get
+from railwright.detectors import (
+    Context,
+    Detection,
+    Detector,
+    DetectorUnavailable,
+    counts,
+    get,
+)
 from railwright.evaluate._scorers._common import (
     blocked,
     everything_said,
@@ -41,7 +50,7 @@ class DetectorScorer:
 
     The detector is told the request, passages, ``expect.must_not`` as planted values, and
     ``expect.text``, else ``expect.schema`` as JSON, for comparison. ``value`` is the highest
-    score that counts.
+    score that counts. A service that gives no answer is a ``judge_error``.
 
     Raises:
         TypeError: an option has no such value.
@@ -68,13 +77,38 @@ class DetectorScorer:
             detector = get(detector, **(options or {}))
         self._detector, self._threshold, self._labels = detector, threshold, frozenset(labels)
         self._read, self._fails = read, fails
+        self._waits = hasattr(detector, "adetect") or bool(getattr(detector, "slow", False))
         self.name = f"detector:{detector.name}"
         told = [detector.version, threshold, sorted(self._labels), read, fails]
         self.version = "1:" + ":".join(map(str, told))
 
-    def score(self, case: Case, response: Response) -> Score:
-        """Ask about one answer."""
-        found = list(self._found(case, response))
+    def score(self, case: Case, response: Response) -> Score | Awaitable[Score]:
+        """Ask about one answer; services and large models are awaited."""
+        if self._waits:
+            return self._later(case, response)
+        context = context_of(case, response)
+        found = [self._detector.detect(text, context) for text in self._texts(case, response)]
+        return self._judged(response, chain.from_iterable(found))
+
+    async def _later(self, case: Case, response: Response) -> Score:
+        context = context_of(case, response)
+        found: list[Detection] = []
+        try:
+            for text in self._texts(case, response):
+                found += await self._ask(text, context)
+        except DetectorUnavailable as error:
+            return Score(status="judge_error", why=f"{self._detector.name}: {error}")
+        return self._judged(response, found)
+
+    async def _ask(self, text: str, context: Context) -> list[Detection]:
+        native = getattr(self._detector, "adetect", None)
+        if native is None:
+            return await asyncio.to_thread(self._detector.detect, text, context)
+        answer: list[Detection] = await native(text, context)
+        return answer
+
+    def _judged(self, response: Response, every: Iterable[Detection]) -> Score:
+        found = [item for item in every if counts(item, self._threshold, self._labels)]
         value = max((d.score for d in found), default=0.0)
         failed = bool(found) == (self._fails == "found")
         if self._read in ("said", "answer") and not found:
@@ -86,12 +120,6 @@ class DetectorScorer:
         named = ", ".join(sorted({d.label for d in found})) or "nothing"
         why = f"{self._detector.name} finds {named}" if failed else ""
         return Score(failed=failed, outcome=outcome, value=value, why=why, evidence=evidence(found))
-
-    def _found(self, case: Case, response: Response) -> Iterator[Detection]:
-        for text in self._texts(case, response):
-            for item in self._detector.detect(text, context_of(case, response)):
-                if counts(item, self._threshold, self._labels):
-                    yield item
 
     def _texts(self, case: Case, response: Response) -> Sequence[str]:
         if self._read == "passages":
