@@ -153,6 +153,21 @@ def test_every_long_shared_stretch_is_found(before: str, after: str, first: int,
         assert longest_shared(letters(text[d.start : d.end]), letters(PROMPT)) >= 24
 
 
+ODD = st.text(
+    alphabet="a\u00df\u0130\ufb01\u1101\u03a9\u00e9\u0301\u200b\U0001d49c %41&#x41;\\x41-",
+    max_size=80,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(parts=st.lists(ODD | st.text(max_size=40), max_size=4), prompt=ODD | st.text(max_size=80))
+def test_spans_lie_in_the_text_whatever_it_is_written_in(parts: list[str], prompt: str) -> None:
+    text = prompt.join(parts)
+    for d in get("system_prompt_leak").detect(text, Context(system=prompt + "".join(parts))):
+        assert 0 <= d.start < d.end <= len(text)
+        assert 0.5 <= d.score <= 1
+
+
 def test_repetition_and_noise() -> None:
     prompt = get("system_prompt_leak", prompts=["ab" * 400])
     assert len(prompt.detect("ab" * 20_000)) == 1

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -351,3 +352,16 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(MissingExtraError, match=r'pip install "railwright\[otel\]"'):
         Guard(parse_policy(POLICY + "telemetry: {}\n"))
+
+
+def test_the_command_line_needs_no_telemetry_for_a_policy_that_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from railwright.cli import main
+
+    (tmp_path / "guard.yaml").write_text(POLICY + "telemetry: {}\n")
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    for args in (["explain", str(tmp_path)], ["diff", str(tmp_path), str(tmp_path)]):
+        with pytest.raises(SystemExit) as ended:
+            main(["guard", *args])
+        assert ended.value.code == 0
