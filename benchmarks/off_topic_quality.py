@@ -2,7 +2,7 @@
 
 On topic: the questions of the example shop's own cases. Off topic: the requests of the starter
 suites over-refusal, robustness, quality, harm and fairness, one a source, English. Topics are told
-in two ways: six lines that sum up what the shop is for, and the forty articles of its
+in two ways: six lines that sum up what the shop is for, and the articles of its
 knowledge base (which hold the answers to many of the questions: an easy case). Prints at the
 default floors, with exact 95 % intervals, and the share found where one on-topic question in
 twenty is reported. Exit code 1 when, with articles, the default floor reports more than 10 % of

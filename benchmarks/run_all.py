@@ -21,6 +21,7 @@ NAMES = (
     "ledger_speed",
     "telemetry_cost",
     "off_topic_quality",
+    "prompt_leak_quality",
     "detector_cost",
 )
 

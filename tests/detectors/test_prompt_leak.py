@@ -95,6 +95,18 @@ def test_the_prompt_in_force_comes_with_the_call() -> None:
     assert [d.label for d in plain.detect(STRETCH, Context(system=PROMPT))] == ["prompt_leak"]
 
 
+def test_a_prompt_that_says_next_to_nothing_cannot_leak() -> None:
+    plain = get("system_prompt_leak", prompts="You are a helpful assistant.")
+    assert plain.detect("Yes, you are a helpful assistant. You are a helpful assistant.") == []
+
+
+@pytest.mark.parametrize("every", [10, 8, 6])
+def test_one_changed_word_in_six_hides_nothing(every: int) -> None:
+    words = PROMPT.split()
+    words[::every] = ["otherwise"] * len(words[::every])
+    assert rules(" ".join(words)) == [("prompt_leak", "plain")]
+
+
 def test_canaries_in_any_disguise() -> None:
     planted = get("system_prompt_leak", canaries=["ZXQ77ABCD1WW"])
     assert [d.label for d in planted.detect("ref z-x-q-7-7-a-b-c-d-1-w-w")] == ["canary"]
@@ -150,7 +162,7 @@ def test_every_long_shared_stretch_is_found(before: str, after: str, first: int,
     if longest_shared(letters(text), letters(PROMPT)) >= 60:
         assert found
     for d in found:
-        assert longest_shared(letters(text[d.start : d.end]), letters(PROMPT)) >= 24
+        assert longest_shared(letters(text[d.start : d.end]), letters(PROMPT)) >= 11
 
 
 ODD = st.text(

@@ -9,8 +9,9 @@ one finding, so that a changed word here and there does not hide the rest.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from railwright.detectors._base import DetectorBase
@@ -20,6 +21,7 @@ from railwright.detectors._text import Folded, Span, fold
 from railwright.detectors._views import decodings, views
 from railwright.detectors.interface import Context, Detection
 
+_SEPARATORS = re.compile(r"[\W_]+")
 _PLACES = 8
 """Places of one window in a prompt that are tried."""
 
@@ -33,20 +35,23 @@ class _Scale(NamedTuple):
     least: int
 
 
-# 24 letters are some five words, 60 some twelve: more than courtesy and set phrases share. A sign
-# of Chinese or Japanese says about as much as three letters.
-_LETTERS = _Scale(16, 24, 20, 60)
-_SIGNS = _Scale(6, 8, 7, 20)
+# 60 letters are some twelve words: more than courtesy and set phrases share, even where eleven
+# letters in a row (some two words) count towards them. A sign of Chinese or Japanese says about as
+# much as three letters. Chosen by ``benchmarks/prompt_leak_quality.py``.
+_LETTERS = _Scale(8, 11, 14, 60)
+_SIGNS = _Scale(4, 6, 5, 20)
 
 
 class _Prompt:
     """A prompt prepared for the search."""
 
     def __init__(self, prompt: str) -> None:
-        self.letters = _squeezed(fold(prompt)).text
+        self.letters = _letters(fold(prompt).text)
         signs = sum("\u2e80" <= c <= "\ud7ff" for c in self.letters)
         self.scale = _SIGNS if 3 * signs > len(self.letters) else _LETTERS
-        self.least = min(self.scale.least, max(self.scale.stretch, 3 * len(self.letters) // 5))
+        self.least = min(
+            self.scale.least, max(2 * self.scale.least // 3, 3 * len(self.letters) // 5)
+        )
         self._windows: dict[str, list[int]] = {}
         size = self.scale.window
         for at in range(len(self.letters) - size + 1):
@@ -56,14 +61,17 @@ class _Prompt:
 
     def stretches(self, text: str) -> list[Span]:
         """Return where stretches of the prompt stand in ``text``, in order and apart."""
-        window, shortest = self.scale.window, self.scale.stretch
+        known, window, shortest = self._windows, self.scale.window, self.scale.stretch
         step = shortest - window + 1  # a stretch holds a window at one of these places at least
         out: list[Span] = []
         at = done = 0
         while at + window <= len(text):
-            places = self._windows.get(text[at : at + window], ())
+            places = known.get(text[at : at + window])
+            if places is None:
+                at += step
+                continue
             spans = [self._extended(text, at, place, done) for place in places]
-            longest = max(spans, key=lambda span: span.end - span.start, default=Span(0, 0))
+            longest = max(spans, key=lambda span: span.end - span.start)
             if longest.end - longest.start >= shortest:
                 out.append(longest)
                 at = done = longest.end
@@ -102,11 +110,31 @@ def _prepared(prompt: str) -> _Prompt:
     return _Prompt(prompt)
 
 
-def _squeezed(folded: Folded) -> Folded:
-    """Return letters and digits alone."""
-    places = [i for i, char in enumerate(folded.text) if char.isalnum()]
-    text = "".join(folded.text[i] for i in places)
-    return Folded(text, [folded.offsets[i] for i in places])
+class _Letters:
+    """Letters and digits of a text; where they stood in the source is found when asked for."""
+
+    def __init__(self, text: str, source: Folded | Span, *, backwards: bool = False) -> None:
+        self.text = text
+        self._source, self._backwards = source, backwards
+
+    @cached_property
+    def _places(self) -> list[int]:
+        assert isinstance(self._source, Folded)
+        text, offsets = self._source
+        return [offsets[i] for i, char in enumerate(text) if char.isalnum()]
+
+    def place(self, span: Span) -> Span:
+        """Return where letters stood; what was decoded stands for its whole run."""
+        if isinstance(self._source, Span):
+            return self._source
+        start, end = span
+        if self._backwards:
+            start, end = len(self.text) - end, len(self.text) - start
+        return Span(self._places[start], self._places[end - 1] + 1)
+
+
+def _letters(text: str) -> str:
+    return _SEPARATORS.sub("", text)
 
 
 class PromptLeakOptions(OwnOptions, frozen=True, kw_only=True):
@@ -135,7 +163,7 @@ class PromptLeakDetector(DetectorBase):
     """Find the declared system prompts, and that of ``context.system``, in a text.
 
     Labels: ``prompt_leak`` and ``canary``. A stretch tells from 60 letters on (three fifths of a
-    shorter prompt; 20 signs of Chinese or Japanese), with score 0.5; the score is 1 from twice that
+    shorter prompt, but at least 40; 20 signs of Chinese or Japanese), with score 0.5; the score is 1 from twice that
     or half of the prompt on. What the user has written himself (``context.prompt``) and what is
     ``public`` does not count. ``rule`` says how it stood there: ``plain``, ``escaped``,
     ``respelled``, ``reversed``, ``rot13``, or the encoding. Translations and retellings are not
@@ -169,7 +197,7 @@ class PromptLeakDetector(DetectorBase):
         declared = (*self._prompts, known.system) if known.system.strip() else self._prompts
         prompts = [_prepared(prompt) for prompt in dict.fromkeys(declared)]
         if prompts and text:
-            allowed = [_squeezed(fold(one)).text for one in (known.prompt, *self._public) if one]
+            allowed = [_letters(fold(one).text) for one in (known.prompt, *self._public) if one]
             found += self._leaked(text, prompts, allowed)
         return sorted(found, key=lambda d: (d.start, d.end))
 
@@ -185,20 +213,18 @@ class PromptLeakDetector(DetectorBase):
         return found
 
 
-def _ways(text: str) -> Iterator[tuple[str, Folded]]:
+def _ways(text: str) -> Iterator[tuple[str, _Letters]]:
     """Yield (rule, letters) of the text itself and of what it may hide."""
     for rule, view in views(fold(text)):
-        plain = _squeezed(view)
-        yield rule or "plain", plain
+        plain = _letters(view.text)
+        yield rule or "plain", _Letters(plain, view)
         if not rule:
-            backwards = Folded(plain.text[::-1], plain.offsets[::-1])
-            yield "reversed", backwards
-            yield "rot13", Folded(codecs.encode(plain.text, "rot13"), plain.offsets)
+            yield "reversed", _Letters(plain[::-1], view, backwards=True)
+            yield "rot13", _Letters(codecs.encode(plain, "rot13"), view)
     for decoded in decodings(text):
         if len(decoded.text) >= _SIGNS.stretch:
-            inner = _squeezed(fold(_as_utf8(decoded.text))).text
-            # The run as a whole stands for what is in it.
-            yield decoded.rule, Folded(inner, [decoded.span.start, decoded.span.end])
+            inner = _letters(fold(_as_utf8(decoded.text)).text)
+            yield decoded.rule, _Letters(inner, decoded.span)
 
 
 def _as_utf8(text: str) -> str:
@@ -206,7 +232,7 @@ def _as_utf8(text: str) -> str:
     return text.encode("latin-1", "ignore").decode("utf-8", "ignore")
 
 
-def _hits(prompt: _Prompt, view: Folded, rule: str, allowed: list[str]) -> Iterator[_Hit]:
+def _hits(prompt: _Prompt, view: _Letters, rule: str, allowed: list[str]) -> Iterator[_Hit]:
     stretches = [
         span
         for span in prompt.stretches(view.text)
@@ -214,15 +240,7 @@ def _hits(prompt: _Prompt, view: Folded, rule: str, allowed: list[str]) -> Itera
     ]
     for span, letters in prompt.groups(stretches):
         if letters >= prompt.least:
-            yield _Hit(_place(view, span), letters, rule)
-
-
-def _place(view: Folded, span: Span) -> Span:
-    """Return where a stretch stands in the text as given."""
-    if len(view.offsets) != len(view.text):
-        return Span(view.offsets[0], view.offsets[1])
-    ends = view.offsets[span.start], view.offsets[span.end - 1]
-    return Span(min(ends), max(ends) + 1)
+            yield _Hit(view.place(span), letters, rule)
 
 
 def _apart(hits: list[_Hit]) -> list[_Hit]:
