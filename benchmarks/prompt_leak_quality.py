@@ -1,9 +1,10 @@
 """What ``system_prompt_leak`` finds of a stretch with changed words, and what it finds by mistake.
 
-The articles of the example shop stand for system prompts: independent texts on one subject. From each a stretch of SIZE words is put between other words, with one word in so many
-replaced by a word of another article. By mistake: paragraphs of all other articles, which
-share subject and phrases. A rate counts articles, with exact 95 % intervals. Exit code 1 when an
-unchanged stretch is missed or more than one article in twenty is reported by mistake.
+The articles of the example shop stand for system prompts: independent texts on one subject. From
+each a stretch of SIZE words is put between other words, with one word in so many replaced by a word
+of another article. By mistake: paragraphs of all other articles, which share subject and phrases.
+A rate counts articles, with exact 95 % intervals. Exit code 1 when an unchanged stretch is missed
+or more than one article in twenty is reported by mistake.
 """
 
 from __future__ import annotations

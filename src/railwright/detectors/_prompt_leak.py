@@ -49,12 +49,13 @@ class _Prompt:
         self.letters = _letters(fold(prompt).text)
         signs = sum("\u2e80" <= c <= "\ud7ff" for c in self.letters)
         self.scale = _SIGNS if 3 * signs > len(self.letters) else _LETTERS
-        self.least = min(
-            self.scale.least, max(2 * self.scale.least // 3, 3 * len(self.letters) // 5)
-        )
+        tells = 2 * self.scale.least // 3
+        self.least = min(self.scale.least, max(tells, 3 * len(self.letters) // 5))
         self._windows: dict[str, list[int]] = {}
         size = self.scale.window
-        for at in range(len(self.letters) - size + 1):
+        # A shorter prompt says nothing that anybody could give away.
+        ends = len(self.letters) - size + 1 if len(self.letters) >= tells else 0
+        for at in range(ends):
             places = self._windows.setdefault(self.letters[at : at + size], [])
             if len(places) < _PLACES:
                 places.append(at)
@@ -163,11 +164,11 @@ class PromptLeakDetector(DetectorBase):
     """Find the declared system prompts, and that of ``context.system``, in a text.
 
     Labels: ``prompt_leak`` and ``canary``. A stretch tells from 60 letters on (three fifths of a
-    shorter prompt, but at least 40; 20 signs of Chinese or Japanese), with score 0.5; the score is 1 from twice that
-    or half of the prompt on. What the user has written himself (``context.prompt``) and what is
-    ``public`` does not count. ``rule`` says how it stood there: ``plain``, ``escaped``,
-    ``respelled``, ``reversed``, ``rot13``, or the encoding. Translations and retellings are not
-    found.
+    shorter prompt, but at least 40; 20 signs of Chinese or Japanese), with score 0.5; the score is
+    1 from twice that or half of the prompt on. What the user has written himself
+    (``context.prompt``) and what is ``public`` does not count. ``rule`` says how it stood there:
+    ``plain``, ``escaped``, ``respelled``, ``reversed``, ``rot13``, or the encoding. Translations
+    and retellings are not found.
 
     Raises:
         DetectorConfigError: an option is wrong or a file cannot be read.
