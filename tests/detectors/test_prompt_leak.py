@@ -89,6 +89,23 @@ def test_what_the_user_wrote_or_everybody_may_read_is_no_leak() -> None:
     assert public.version != DETECTOR.version
 
 
+def test_what_stands_beside_the_users_own_words_still_counts() -> None:
+    asked = f"Is it true that {STRETCH[:40]}?"
+    assert rules(f"Yes: {STRETCH}", prompt=asked) == []  # 27 letters of his own, too few others
+    assert rules(f"Yes: {PROMPT}", prompt=asked) == [("prompt_leak", "plain")]
+
+
+def test_a_long_request_against_a_long_answer_is_read_once() -> None:
+    """Windows of all three texts are looked up; nothing is searched for in another text."""
+    prompt = " ".join(
+        f"rule number {n} says that {n * 7919 % 1013} comes first" for n in range(800)
+    )
+    half = prompt[: len(prompt) // 2]
+    d = get("system_prompt_leak", prompts=[prompt])
+    assert d.detect(half, Context(prompt=half)) == []
+    assert [x.score for x in d.detect(prompt, Context(prompt=half))] == [1.0]
+
+
 def test_the_prompt_in_force_comes_with_the_call() -> None:
     plain = get("system_prompt_leak")
     assert plain.detect(STRETCH) == []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -42,10 +43,18 @@ _LETTERS = _Scale(8, 11, 14, 60)
 _SIGNS = _Scale(4, 6, 5, 20)
 
 
+class _Stretch(NamedTuple):
+    """A stretch and how many of its letters tell."""
+
+    span: Span
+    letters: int
+
+
 class _Prompt:
     """A prompt prepared for the search."""
 
-    def __init__(self, prompt: str) -> None:
+    def __init__(self, prompt: str, *, short: bool = False) -> None:
+        """Prepare it; ``short`` prompts too, which say nothing that anybody could give away."""
         self.letters = _letters(fold(prompt).text)
         signs = sum("\u2e80" <= c <= "\ud7ff" for c in self.letters)
         self.scale = _SIGNS if 3 * signs > len(self.letters) else _LETTERS
@@ -53,9 +62,8 @@ class _Prompt:
         self.least = min(self.scale.least, max(tells, 3 * len(self.letters) // 5))
         self._windows: dict[str, list[int]] = {}
         size = self.scale.window
-        # A shorter prompt says nothing that anybody could give away.
-        ends = len(self.letters) - size + 1 if len(self.letters) >= tells else 0
-        for at in range(ends):
+        used = self.letters if short or len(self.letters) >= tells else ""
+        for at in range(len(used) - size + 1):
             places = self._windows.setdefault(self.letters[at : at + size], [])
             if len(places) < _PLACES:
                 places.append(at)
@@ -96,14 +104,31 @@ class _Prompt:
             size += 1
         return Span(at - back, at + size)
 
-    def groups(self, stretches: Sequence[Span]) -> Iterator[tuple[Span, int]]:
-        """Yield stretches near each other as one, with the letters that agree."""
-        group: list[Span] = []
-        for span in [*stretches, Span(1 << 60, 1 << 60)]:
-            if group and span.start - group[-1].end > self.scale.gap:
-                yield Span(group[0].start, group[-1].end), sum(b - a for a, b in group)
+    def groups(self, stretches: Sequence[_Stretch]) -> Iterator[tuple[Span, int]]:
+        """Yield stretches near each other as one, with the letters that tell."""
+        group: list[_Stretch] = []
+        for one in [*stretches, _Stretch(Span(1 << 60, 1 << 60), 0)]:
+            if group and one.span.start - group[-1].span.end > self.scale.gap:
+                place = Span(group[0].span.start, group[-1].span.end)
+                yield place, sum(item.letters for item in group)
                 group = []
-            group.append(span)
+            group.append(one)
+
+
+def _telling(stretches: Sequence[Span], allowed: Sequence[Span]) -> list[_Stretch]:
+    """Return stretches with the letters that stand in none of ``allowed`` (in order, apart)."""
+    out = []
+    first = 0
+    for span in stretches:
+        while first < len(allowed) and allowed[first].end <= span.start:
+            first += 1
+        left, at = span.end - span.start, first
+        while at < len(allowed) and allowed[at].start < span.end:
+            left -= min(span.end, allowed[at].end) - max(span.start, allowed[at].start)
+            at += 1
+        if left > 0:
+            out.append(_Stretch(span, left))
+    return out
 
 
 @lru_cache(maxsize=64)
@@ -198,20 +223,30 @@ class PromptLeakDetector(DetectorBase):
         declared = (*self._prompts, known.system) if known.system.strip() else self._prompts
         prompts = [_prepared(prompt) for prompt in dict.fromkeys(declared)]
         if prompts and text:
-            allowed = [_letters(fold(one).text) for one in (known.prompt, *self._public) if one]
-            found += self._leaked(text, prompts, allowed)
+            found += self._leaked(text, prompts, known.prompt)
         return sorted(found, key=lambda d: (d.start, d.end))
 
-    def _leaked(self, text: str, prompts: list[_Prompt], allowed: list[str]) -> list[Detection]:
+    def _leaked(self, text: str, prompts: list[_Prompt], asked: str) -> list[Detection]:
         ways = list(_ways(text))
         found: list[Detection] = []
         for prompt in prompts:
-            hits = [hit for rule, view in ways for hit in _hits(prompt, view, rule, allowed)]
+            hits = [hit for rule, view in ways for hit in self._hits(prompt, view, rule, asked)]
             for hit in _apart(hits):
                 half = 2 * hit.letters >= len(prompt.letters)
                 score = 1.0 if half else min(1.0, round(hit.letters / (2 * prompt.least), 4))
                 found.append(Detection(*hit.span, "prompt_leak", score, hit.rule, self.name))
         return found
+
+    def _hits(self, prompt: _Prompt, view: _Letters, rule: str, asked: str) -> Iterator[_Hit]:
+        stretches = prompt.stretches(view.text)
+        if sum(b - a for a, b in stretches) < prompt.least:
+            return
+        # What may be said is prepared only where something is said at all.
+        allowed = _Prompt("\n".join((*self._public, asked)), short=True)
+        told = _telling(stretches, allowed.stretches(view.text))
+        for span, letters in prompt.groups(told):
+            if letters >= prompt.least:
+                yield _Hit(view.place(span), letters, rule)
 
 
 def _ways(text: str) -> Iterator[tuple[str, _Letters]]:
@@ -233,21 +268,14 @@ def _as_utf8(text: str) -> str:
     return text.encode("latin-1", "ignore").decode("utf-8", "ignore")
 
 
-def _hits(prompt: _Prompt, view: _Letters, rule: str, allowed: list[str]) -> Iterator[_Hit]:
-    stretches = [
-        span
-        for span in prompt.stretches(view.text)
-        if not any(view.text[span.start : span.end] in text for text in allowed)
-    ]
-    for span, letters in prompt.groups(stretches):
-        if letters >= prompt.least:
-            yield _Hit(view.place(span), letters, rule)
-
-
 def _apart(hits: list[_Hit]) -> list[_Hit]:
     """Return hits that do not overlap, those with most letters first, the plainest of equals."""
     kept: list[_Hit] = []
+    starts: list[int] = []
     for hit in sorted(hits, key=lambda hit: -hit.letters):
-        if all(hit.span.end <= one.span.start or one.span.end <= hit.span.start for one in kept):
-            kept.append(hit)
+        at = bisect_right(starts, hit.span.start)
+        free = at == 0 or kept[at - 1].span.end <= hit.span.start
+        if free and (at == len(kept) or hit.span.end <= kept[at].span.start):
+            kept.insert(at, hit)
+            starts.insert(at, hit.span.start)
     return kept
