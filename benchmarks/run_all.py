@@ -19,6 +19,10 @@ NAMES = (
     "groundedness_quality",
     "runner_speed",
     "ledger_speed",
+    "telemetry_cost",
+    "off_topic_quality",
+    "prompt_leak_quality",
+    "detector_cost",
 )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from railwright.cli._guard_rules import lint_rules
 from railwright.cli._guard_shadow import shadow
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def guard() -> None:
 
 
 guard.add_command(shadow)
+guard.add_command(lint_rules)
 
 
 @guard.command()
@@ -62,7 +64,7 @@ def check(
     from railwright.guard import Call, Guard
 
     policy, tier = _policy_here(policy, tier)
-    at_work = Guard.load(policy, tier=tier)
+    at_work = Guard.load(policy, tier=tier, telemetry=False)
     text = _standard_input()
     call = Call(tenant=tenant, channel=channel, conversation=conversation)
     verdict = at_work.check(stage, text, call)
@@ -120,7 +122,7 @@ def explain(policy: str | None, tier: int | None, as_json: bool) -> None:
     from railwright.guard import Guard
 
     policy, tier = _policy_here(policy, tier)
-    plan = Guard.load(policy, tier=tier).plan
+    plan = Guard.load(policy, tier=tier, telemetry=False).plan
     if as_json:
         _print_json({"digest": plan.digest, **plan.described()})
         return
@@ -162,7 +164,7 @@ def diff(
     """
     from railwright.guard import Guard, diff_plans, diff_traffic, read_rows
 
-    left, right = Guard.load(old, tier=tier), Guard.load(new, tier=tier)
+    left, right = (Guard.load(name, tier=tier, telemetry=False) for name in (old, new))
     found = diff_plans(left.plan, right.plan)
     moves = None
     if traffic is not None:
@@ -213,7 +215,7 @@ def calibrate(
         raise click.UsageError("give --benign FILE, --labelled FILE or both")
     rows = read_rows(benign, stage, slices, "benign") if benign else []
     rows += read_rows(labelled, stage, slices) if labelled else []
-    at_work = Guard.load(policy, tier=tier, uncalibrated=True)
+    at_work = Guard.load(policy, tier=tier, uncalibrated=True, telemetry=False)
     result = find(at_work, rows, target_fpr, confidence=confidence)
     if out is not None:
         import msgspec

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from railwright.guard._stream import ByteStream, Redacted, StreamRedactor, redact_whole
     from railwright.guard._structured import Outcome, Problem, Structured, StructuredStream
     from railwright.guard._target import Earlier, GuardedTarget, intervention
+    from railwright.guard._telemetry import Telemetry
     from railwright.guard._tests import TestResult, run_tests
     from railwright.guard._types import (
         ACTIONS,
@@ -65,6 +66,7 @@ _PLACES = {
     "_shadow": ("ShadowReport", "ShadowRule", "shadow_report"),
     "_statement": ("record_rates",),
     "_target": ("Earlier", "GuardedTarget", "intervention"),
+    "_telemetry": ("Telemetry",),
     "_tests": ("TestResult", "run_tests"),
     "_types": ("ACTIONS", "STAGES", "Call", "Finding", "GuardError", "Reason", "Verdict"),
 }
@@ -111,6 +113,7 @@ __all__ = [
     "StreamRedactor",
     "Structured",
     "StructuredStream",
+    "Telemetry",
     "TestResult",
     "TrafficDiff",
     "Verdict",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -32,6 +33,7 @@ class Resolved(msgspec.Struct, frozen=True):
     positions: Positions
     calibration: Calibration | None
     uncalibrated: bool = False
+    folder: Path | None = None
 
 
 class _Compiler:
@@ -152,7 +154,8 @@ class _Compiler:
             return None
         entry = self.source.file.detectors[name]
         try:
-            self.detectors[name] = detectors.get(entry.kind, name=name, **entry.options)
+            options = detectors.located(entry.kind, entry.options, self.source.folder)
+            self.detectors[name] = detectors.get(entry.kind, name=name, **options)
         except detectors.UnknownDetectorError as error:
             self.complain("unknown-detector", str(error), "", "detectors", name, "kind")
         except (TypeError, ValueError) as error:
