@@ -90,8 +90,12 @@ def french_nir(text: str) -> bool:
 
 
 def spanish_dni(text: str) -> bool:
-    """Check a DNI or NIE: the letter at place number modulo 23 of the official table."""
-    digits = {"X": "0", "Y": "1", "Z": "2"}.get(text[0].upper(), text[0]) + text[1:-1]
+    """Check a DNI or NIE: the letter at place number modulo 23 of the official table.
+
+    K, L and M, of those without either, count as nothing.
+    """
+    first = {"X": "0", "Y": "1", "Z": "2", "K": "", "L": "", "M": ""}
+    digits = first.get(text[0].upper(), text[0]) + text[1:-1]
     return "TRWAGMYFPDXBNJZSQVHLCKE"[int(digits) % 23] == text[-1].upper()
 
 
