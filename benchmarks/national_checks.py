@@ -47,12 +47,13 @@ class Kind(NamedTuple):
 
 NO_DATE = "stdnum does not read the date of birth"
 FUTURE = "stdnum rejects dates of birth that have not come"
-MONTHS = "stdnum takes months from 41 to 49 and from 91 to 99"
 DAY = "30 February is taken for a day"
 CENTURY = "a date is taken without its century, so that 29 February may stand in a common year"
+#: Stdnum takes months from 41 to 49 and from 91 to 99 too.
+CZECH = r"\d\d(?:[05][1-9]|[16][0-2]|[27][1-9]|[38][0-2])\d{6}"
 KINDS = (
     Kind(("ar-cuit",), "ar.cuit"),
-    Kind(("at-svnr",), "at.vnr", stricter=NO_DATE),
+    Kind(("at-svnr",), "at.vnr", r"\d{4}(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d\d"),
     Kind(("au-abn",), "au.abn"),
     Kind(("au-tfn",), "au.tfn", r"\d{9}"),
     Kind(("ee-lt-code",), "ee.ik", "[1-6].*", looser=FUTURE),
@@ -65,8 +66,8 @@ KINDS = (
     Kind(("ch-ahv",), "ch.ssn"),
     Kind(("cl-rut",), "cl.rut"),
     Kind(("cn-id",), "cn.ric", r"[1-8]\d{5}(?:19|20).*"),
-    Kind(("cz-sk-rc",), "cz.rc", r"\d{10}", stricter=MONTHS),
-    Kind(("cz-sk-rc",), "sk.rc", r"\d{10}", stricter=MONTHS),
+    Kind(("cz-sk-rc",), "cz.rc", CZECH),
+    Kind(("cz-sk-rc",), "sk.rc", CZECH),
     Kind(("de-idnr",), "de.idnr"),
     Kind(("dk-cpr",), "dk.cpr", looser=FUTURE),
     Kind(("ec-cedula",), "ec.ci"),
@@ -80,7 +81,7 @@ KINDS = (
     Kind(
         ("id-nik",),
         "id.nik",
-        stricter="stdnum takes days beyond 71",
+        r"\d{6}(?:[0-6]\d|7[01]).*",
         looser="the district is not looked up",
     ),
     Kind(("ie-pps",), "ie.pps", looser="second letters C to I are taken too"),
@@ -112,7 +113,7 @@ KINDS = (
     Kind(("nz-ird",), "nz.ird"),
     Kind(("pk-cnic",), "pk.cnic"),
     Kind(("pl-pesel",), "pl.pesel"),
-    Kind(("pt-nif",), "pt.nif", stricter="stdnum does not read which first digits are in use"),
+    Kind(("pt-nif",), "pt.nif", "(?:[123568]|45|7[01245789]|9[0189]).*"),
     Kind(("ro-cnp",), "ro.cnp"),
     Kind(("ru-inn",), "ru.inn", r"\d{12}"),
     Kind(("se-personnummer",), "se.personnummer"),
