@@ -2,9 +2,9 @@
 
     python labelled_texts.py < request.json > answer.json   (needs faker, phonenumbers, python-stdnum)
 
-Request: ``{"part": "dev" | "test", "kinds": {NAME: [MODULE, CLAIMED]}, "size": 60}``. Answer: rows
+Request: ``{"part": "dev" | "test" | "final", "kinds": {NAME: [MODULE, CLAIMED]}, "size": 60}``. Answer: rows
 ``{"text", "start", "end", "entity", "named", "value"}``; rows without personal data have ``entity``
-"" and say in ``value`` what looks like it. The two parts share no locale, no sentence and no seed;
+"" and say in ``value`` what looks like it. The parts share no locale, no sentence and no seed;
 the request chooses the kinds of national numbers, whose names are those of stdnum's own
 documentation.
 """
@@ -154,9 +154,10 @@ def anywhere(part: str, size: int) -> Iterator[Row]:
     for entity, terms, make in makers:
         yield from named_or_bare(part, [make() for _ in range(2 * size)], entity, terms)
     numbers = [n for d in range(8) for n in stdnum_numbers.ibans(random.Random(f"{part} {d}"))]
-    odd = [n for n in numbers if (ord(n[0]) + ord(n[1])) % 2 == (part == "test")]
-    draw.shuffle(odd)
-    texts = [iban.format(n) if draw.random() < 0.6 else n for n in odd[: 3 * size]]
+    if part != "final":
+        numbers = [n for n in numbers if (ord(n[0]) + ord(n[1])) % 2 == (part == "test")]
+    draw.shuffle(numbers)
+    texts = [iban.format(n) if draw.random() < 0.6 else n for n in numbers[: 3 * size]]
     yield from named_or_bare(part, texts, "iban", ["IBAN", "account"])
 
 
@@ -172,7 +173,7 @@ def national_in_faker(part: str, size: int) -> Iterator[Row]:
         ("br rg", "pt_BR", "rg", ["RG", "Registro Geral"]),
     )
     for place, (entity, locale, method, terms) in enumerate(makers):
-        if (place % 2 == 0) != (part == "test"):
+        if part != "final" and (place % 2 == 0) != (part == "test"):
             continue
         fake = Faker(locale)
         fake.seed_instance(f"{part} {entity}")

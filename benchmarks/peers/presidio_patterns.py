@@ -39,7 +39,8 @@ from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 #: Its own eight, and those whose phones the generated texts hold.
 REGIONS = (
     *PhoneRecognizer.DEFAULT_SUPPORTED_REGIONS,
-    *"AT AU CH CN CZ DK ES FI GR HU ID IT JP KR MX NL NO PL PT RO RU SE TR UA VN".split(),
+    *"AE AR AT AU BE BG CH CL CN CO CZ DK ES FI GR HR HU ID IT JP KR LT MX NL".split(),
+    *"NO NZ PH PL PT RO RU SE SI SK TH TR UA VN".split(),
 )
 Finding = tuple[int, int, str, float]
 SIX = (

@@ -1,4 +1,5 @@
-"""Sentences for labelled texts, apart for the part that rules are mended on and the part that counts.
+"""Sentences for labelled texts in three parts that share none: rules were mended after looking at
+``dev``, then at ``test``; ``final`` was read once, after both.
 
 ``{v}`` is the value, ``{t}`` what the number is called. Of the named sentences of either part one
 in five has the name after the value.
@@ -21,6 +22,13 @@ NAMED = {
         "{t} no. {v}, issued last year",
         "Could you check whether {v} is the right {t}?",
     ),
+    "final": (
+        "As for the {t}, we have {v} here.",
+        "{t} - {v}",
+        "he gave us his {t} ({v}) on the phone",
+        "Form 7, field 3, {t}: {v}; field 4 is empty.",
+        "{v} ({t})",
+    ),
 }
 BARE = {
     "dev": (
@@ -34,6 +42,12 @@ BARE = {
         "Can you find anything under {v}?",
         "I think {v} is wrong.",
         "{v} - thanks!",
+    ),
+    "final": (
+        "Is {v} known to you?",
+        "Then they sent {v} and nothing more.",
+        "Subject: {v}",
+        "{v} does not work",
     ),
 }
 #: For each language: how a phone, a card and a birthday are given, and a value without a word.
@@ -131,6 +145,54 @@ LOCAL = {
         "vi": ("Số điện thoại của tôi là {v}.", "Số thẻ: {v}.", "Ngày sinh: {v}.", "Đây: {v}."),
         "id": ("Nomor telepon saya {v}.", "Nomor kartu: {v}.", "Tanggal lahir: {v}.", "Ini: {v}."),
     },
+    "final": {
+        "en": (
+            "You can get me at {v} during the day.",
+            "Paid with {v} yesterday.",
+            "He turned 40, born {v}.",
+            "Take {v}.",
+        ),
+        "es": (
+            "Mi celular: {v}.",
+            "Pagué con la tarjeta {v}.",
+            "Fecha de nac.: {v}.",
+            "Tome {v}.",
+        ),
+        "nl": (
+            "Bel mij op {v}.",
+            "Betaald met kaart {v}.",
+            "Ik ben geboren op {v}.",
+            "Dit is {v}.",
+        ),
+        "sk": (
+            "Moje telefónne číslo je {v}.",
+            "Číslo karty: {v}.",
+            "Dátum narodenia: {v}.",
+            "Tu: {v}.",
+        ),
+        "hr": (
+            "Moj broj telefona je {v}.",
+            "Broj kartice: {v}.",
+            "Datum rođenja: {v}.",
+            "Evo: {v}.",
+        ),
+        "bg": ("Телефонът ми е {v}.", "Номер на карта: {v}.", "Роден на {v}.", "Ето: {v}."),
+        "lt": (
+            "Mano telefono numeris {v}.",
+            "Kortelės numeris: {v}.",
+            "Gimimo data: {v}.",
+            "Štai: {v}.",
+        ),
+        "sl": (
+            "Moja telefonska številka je {v}.",
+            "Številka kartice: {v}.",
+            "Datum rojstva: {v}.",
+            "Tukaj: {v}.",
+        ),
+        "he": ("הטלפון שלי הוא {v}.", "מספר כרטיס: {v}.", "תאריך לידה: {v}.", "הנה: {v}."),
+        "th": ("เบอร์โทรของฉันคือ {v}", "หมายเลขบัตร: {v}", "วันเกิด: {v}", "นี่: {v}"),
+        "ar": ("رقم هاتفي {v}.", "رقم البطاقة: {v}.", "تاريخ الميلاد: {v}.", "تفضل: {v}."),
+    },
 }
 #: Where phones come from: the region, Faker's locale (the first part is the language), the sentence.
 PLACES = {
@@ -169,5 +231,21 @@ PLACES = {
         ("CN", "zh_CN", "zh"),
         ("VN", "vi_VN", "vi"),
         ("ID", "id_ID", "id"),
+    ),
+    "final": (
+        ("NZ", "en_NZ", "en"),
+        ("PH", "en_PH", "en"),
+        ("AR", "es_AR", "es"),
+        ("CL", "es_CL", "es"),
+        ("CO", "es_CO", "es"),
+        ("BE", "nl_BE", "nl"),
+        ("SK", "sk_SK", "sk"),
+        ("HR", "hr_HR", "hr"),
+        ("BG", "bg_BG", "bg"),
+        ("LT", "lt_LT", "lt"),
+        ("SI", "sl_SI", "sl"),
+        ("IL", "he_IL", "he"),
+        ("TH", "th_TH", "th"),
+        ("AE", "ar_AE", "ar"),
     ),
 }
