@@ -104,7 +104,12 @@ KINDS = (
         r"\d{6}[1-8].*",
         looser="numbers have no check digit since October 2020",
     ),
-    Kind(("lv-code", "lv-code-named"), "lv.pvn", "[0-3].*", looser="numbers that start with 32 need no check digit"),
+    Kind(
+        ("lv-code", "lv-code-named"),
+        "lv.pvn",
+        "[0-3].*",
+        looser="numbers that start with 32 need no check digit",
+    ),
     Kind(("mx-curp",), "mx.curp", ".[AEIOUX].*", looser="the state is not looked up"),
     Kind(("mx-rfc",), "mx.rfc", ".{12,13}", looser=DAY),
     Kind(("my-nric", "my-nric-named"), "my.nric"),
@@ -172,7 +177,9 @@ def compare(kind: Kind, accept: Callable[[list[str]], bool], got: dict[str, Any]
         ("accepted", accepted, kind.looser),
     ):
         if texts:
-            print(f"; {len(texts)} {what} ({reason or 'NOT MEANT'}): {', '.join(texts[:3])}", end="")
+            print(
+                f"; {len(texts)} {what} ({reason or 'NOT MEANT'}): {', '.join(texts[:3])}", end=""
+            )
             fine = fine and bool(reason)
     print()
     return fine

@@ -39,8 +39,9 @@ from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 #: Its own eight, and those whose phones the generated texts hold.
 REGIONS = (
     *PhoneRecognizer.DEFAULT_SUPPORTED_REGIONS,
-    *"AE AR AT AU BE BG CH CL CN CO CZ DK ES FI GR HR HU ID IT JP KR LT MX NL".split(),
-    *"NO NZ PH PL PT RO RU SE SI SK TH TR UA VN".split(),
+    *("AE", "AR", "AT", "AU", "BE", "BG", "CH", "CL", "CN", "CO", "CZ", "DK", "ES", "FI", "GR"),
+    *("HR", "HU", "ID", "IT", "JP", "KR", "LT", "MX", "NL", "NO", "NZ", "PH", "PL", "PT", "RO"),
+    *("RU", "SE", "SI", "SK", "TH", "TR", "UA", "VN"),
 )
 Finding = tuple[int, int, str, float]
 SIX = (
@@ -58,7 +59,7 @@ class Words(SlimSpacyNlpEngine):  # type: ignore[misc,unused-ignore]
 
     def __init__(self) -> None:
         super().__init__(models=[{"lang_code": "en", "model_name": ""}], auto_download=False)
-        self.models = []
+        self.models: list[dict[str, str]] = []
         self._blank_languages = {"en"}
         self.load()
 
@@ -81,12 +82,12 @@ def is_pattern(kind: object) -> bool:
 
 def every_recogniser() -> list[Any]:
     found: dict[str, Any] = {}
-    for module in pkgutil.walk_packages(predefined.__path__, predefined.__name__ + "."):
+    prefix = predefined.__name__
+    for module in pkgutil.walk_packages(predefined.__path__, prefix + "."):
         if ".third_party" in module.name or ".ner" in module.name:
             continue
-        for name, kind in vars(importlib.import_module(module.name)).items():
-            if is_pattern(kind) and kind.__module__.startswith(predefined.__name__):
-                found[name] = kind
+        members = vars(importlib.import_module(module.name)).items()
+        found |= {n: k for n, k in members if is_pattern(k) and k.__module__.startswith(prefix)}
     made = []
     for name in sorted(found):
         options: dict[str, Any] = {"supported_language": "en"}

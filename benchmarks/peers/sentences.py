@@ -18,7 +18,7 @@ NAMED = {
     "test": (
         "{t} {v}",
         "The {t} on file is {v} and has not changed since 2019.",
-        "Customer wrote: \"{t} = {v}\" and nothing else.",
+        'Customer wrote: "{t} = {v}" and nothing else.',
         "{t} no. {v}, issued last year",
         "Could you check whether {v} is the right {t}?",
     ),
@@ -122,11 +122,21 @@ LOCAL = {
             "İşte burada: {v}.",
         ),
         "ru": ("Мой номер телефона {v}.", "Номер карты: {v}.", "Дата рождения: {v}.", "Вот: {v}."),
-        "uk": ("Мій номер телефону {v}.", "Номер картки: {v}.", "Дата народження: {v}.", "Ось: {v}."),
+        "uk": (
+            "Мій номер телефону {v}.",
+            "Номер картки: {v}.",
+            "Дата народження: {v}.",
+            "Ось: {v}.",
+        ),
         "cs": ("Můj telefon je {v}.", "Číslo karty: {v}.", "Datum narození: {v}.", "Tady: {v}."),
         "da": ("Mit telefonnummer er {v}.", "Kortnummer: {v}.", "Fødselsdato: {v}.", "Her: {v}."),
         "no": ("Telefonnummeret mitt er {v}.", "Kortnummer: {v}.", "Født {v}.", "Her er det: {v}."),
-        "fi": ("Puhelinnumeroni on {v}.", "Korttini numero on {v}.", "Syntynyt {v}.", "Tässä: {v}."),
+        "fi": (
+            "Puhelinnumeroni on {v}.",
+            "Korttini numero on {v}.",
+            "Syntynyt {v}.",
+            "Tässä: {v}.",
+        ),
         "hu": ("A telefonszámom {v}.", "Kártyaszám: {v}.", "Születési dátum: {v}.", "Tessék: {v}."),
         "ro": (
             "Numărul meu de telefon este {v}.",
@@ -194,7 +204,7 @@ LOCAL = {
         "ar": ("رقم هاتفي {v}.", "رقم البطاقة: {v}.", "تاريخ الميلاد: {v}.", "تفضل: {v}."),
     },
 }
-#: Where phones come from: the region, Faker's locale (the first part is the language), the sentence.
+#: Where phones come from: the region, Faker's locale, the language of the sentence.
 PLACES = {
     "dev": (
         ("US", "en_US", "en"),
