@@ -2,7 +2,8 @@
 
 Exit code 1 when any misses its limit. The others take a folder of public data or of peers as their
 argument: ``classifier_quality.py``, ``framework_ids.py``, ``refusal_quality.py``,
-``rules_speed.py``, ``load_public_sets.py`` and ``runner_speed.py --inspect VENV``.
+``load_public_sets.py``, ``national_checks.py``, ``pii_quality.py`` and
+``runner_speed.py --inspect VENV``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ NAMES = (
     "off_topic_quality",
     "prompt_leak_quality",
     "detector_cost",
+    "rules_speed",
 )
 
 
