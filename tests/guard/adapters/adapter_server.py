@@ -68,7 +68,7 @@ class Loopback:
         body = await request.json() if request.can_read_body else {}
         self.seen.append(body)
         self.paths.append(request.path)
-        self.headers.append(dict(request.headers))
+        self.headers.append({k.lower(): v for k, v in request.headers.items()})
         answer = self.answer(request.path, body)
         if isinstance(answer, tuple):
             return web.json_response(answer[1], status=answer[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -100,8 +101,8 @@ class Views:
         self._back: list[tuple[Any, Any, Any, Any]] = []
 
     def lend(self, holder: Any, key: Any, view: dict[str, Any], name: str) -> dict[str, Any]:
-        """Put ``holder[key]`` into ``view[name]``; return the view."""
-        view[name] = holder[key]
+        """Put a copy of ``holder[key]`` into ``view[name]``; return the view."""
+        view[name] = copy.deepcopy(holder[key])  # checks change lists and mappings in place
         self._back.append((view, name, holder, key))
         return view
 

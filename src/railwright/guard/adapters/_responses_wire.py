@@ -318,11 +318,13 @@ class _Stream:
 
     async def _item_done(self, event: Body) -> list[Body]:
         index, item = event["output_index"], dict(event["item"])
-        streamed = [(index, name, n) for name in _lists(item) for n in range(len(item[name] or ()))]
+        streamed = [(index, name, n) for name in _lists(item) for n in range(len(item.get(name) or ()))]
         if streamed and all(key in self._relay.whole for key in streamed):
             for name in _lists(item):
+                if name not in item:
+                    continue
                 item[name] = [
-                    self._filled(part, (index, name, n)) for n, part in enumerate(item[name] or ())
+                    self._filled(part, (index, name, n)) for n, part in enumerate(item.get(name) or ())
                 ]
             for part in _parts(item):
                 await _settled(self._chat, part, changed=False)
