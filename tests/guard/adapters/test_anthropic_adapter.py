@@ -103,7 +103,7 @@ def test_what_is_allowed_goes_through_to_the_letter(server: Loopback) -> None:
     assert given.model_dump() == expected.model_dump()
     assert given._request_id == "req-1"
     assert given.usage.output_tokens == 5
-    assert server.headers[1]["x-api-key"] == "k"
+    assert server.headers[1]["authorization"] == "Bearer k"
 
 
 async def test_redactions_reach_model_and_user(server: Loopback) -> None:

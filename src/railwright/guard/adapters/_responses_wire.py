@@ -264,8 +264,9 @@ class _Stream:
         if kind in _DONES:
             return await self._done(event, *_DONES[kind])
         if kind in _PARTS_DONE:
-            part, key = event.get("part"), _key(event, *_PARTS_DONE[kind])
-            return [{**event, "part": self._filled(part, key)}]
+            key = _key(event, *_PARTS_DONE[kind])
+            rest = await self._flushed(key)
+            return [*rest, {**event, "part": self._filled(event.get("part"), key)}]
         if kind == "response.output_item.done":
             return await self._item_done(event)
         index = event.get("output_index")
@@ -293,6 +294,11 @@ class _Stream:
             return [event]
         return [{**event, "delta": text, "logprobs": []}] if text else []
 
+    async def _flushed(self, key: Any) -> list[Body]:
+        """What was held back of a text that is at its end."""
+        text = await self._relay.end(key)
+        return self._piece(key, text) if text and key in self._pieces else []
+
     async def _done(self, event: Body, of: str, field: str) -> list[Body]:
         key = _key(event, *_DELTAS[of])
         if key not in self._pieces:  # the text came without pieces
@@ -301,7 +307,7 @@ class _Stream:
             out = self._piece(key, await self._relay.text(key, str(event.get(field) or "")))
         else:
             out = []
-        out += self._piece(key, await self._relay.end(key)) if not self._relay.stopped else []
+        out += await self._flushed(key) if not self._relay.stopped else []
         whole = self._relay.whole[key]
         changed = {} if whole == event.get(field) else {"logprobs": []}
         return [*out, {**event, field: whole, **changed}] if not self._relay.stopped else out
@@ -319,7 +325,10 @@ class _Stream:
     async def _item_done(self, event: Body) -> list[Body]:
         index, item = event["output_index"], dict(event["item"])
         streamed = [(index, name, n) for name in _lists(item) for n in range(len(item.get(name) or ()))]
+        rest: list[Body] = []
         if streamed and all(key in self._relay.whole for key in streamed):
+            for key in streamed:
+                rest += await self._flushed(key)
             for name in _lists(item):
                 if name not in item:
                     continue
@@ -333,8 +342,8 @@ class _Stream:
         self._items[index] = item
         before = self._calls.pop(index, [])
         if self._relay.stopped:
-            return []
-        return [*_call_events(before, item), {**event, "item": item}]
+            return rest
+        return [*rest, *_call_events(before, item), {**event, "item": item}]
 
     async def _whole(self, event: Body, kind: str) -> list[Body]:
         """An event that tells of the response as a whole."""
@@ -357,10 +366,19 @@ class _Stream:
         items = [item for _, item in sorted(self._items.items()) if item.get("type") == "message"]
         if self._relay.shown:
             self.ended = True
-            response = _refuse(dict(self._response), items)
+            response = _refuse(dict(self._response), [*items, *self._partial()])
             return [{"type": "response.incomplete", "response": response, "sequence_number": 0}]
         verdict = stopped_by(self._chat)
         return self.refusal(dict(self._response), verdict.message, begun=True)
+
+    def _partial(self) -> list[Body]:
+        """The message that was being said, as far as it was released."""
+        said = [
+            text
+            for (index, name, _), text in self._relay.whole.items()  # type: ignore[misc]
+            if name == "content" and index not in self._items
+        ]
+        return [message_item("".join(said))] if said else []
 
     def refusal(self, response: Body, text: str, *, begun: bool = False) -> list[Body]:
         """The events of a response that only says a message."""
