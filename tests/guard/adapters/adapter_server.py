@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,7 +73,9 @@ class Loopback:
         if isinstance(answer, tuple):
             return web.json_response(answer[1], status=answer[0])
         if isinstance(answer, dict):
-            return web.json_response(answer, headers={"x-request-id": "req-1", "request-id": "req-1"})
+            return web.json_response(
+                answer, headers={"x-request-id": "req-1", "request-id": "req-1"}
+            )
         reply = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
         await reply.prepare(request)
         data = b"".join(map(self._event, answer)) + (b"" if self.named else b"data: [DONE]\n\n")
@@ -123,6 +125,20 @@ def serving() -> Iterator[Loopback]:
 
 def pieces(text: str, size: int) -> list[str]:
     return [text[n : n + size] for n in range(0, len(text), size)]
+
+
+def drain(items: Iterable[Any], seen: list[str], text: Callable[[Any], Any] = str) -> None:
+    """Note the text of each item as it comes: what was seen before an error stays noted."""
+    for item in items:
+        seen.append(str(text(item) or ""))
+
+
+async def adrain(
+    items: AsyncIterable[Any], seen: list[str], text: Callable[[Any], Any] = str
+) -> None:
+    """Do as ``drain``."""
+    async for item in items:
+        seen.append(str(text(item) or ""))
 
 
 def completion(message: dict[str, Any], reason: str = "stop") -> dict[str, Any]:

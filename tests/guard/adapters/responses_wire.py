@@ -58,7 +58,7 @@ def response(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def _item_events(index: int, item: dict[str, Any], size: int) -> Events:
     at = {"output_index": index, "item_id": item["id"]}
-    empty = {"message": {"content": []}, "reasoning": {"summary": []}}
+    empty: dict[str, Any] = {"message": {"content": []}, "reasoning": {"summary": []}}
     begun = {**item, **empty.get(item["type"], {"arguments": ""})}
     out: Events = [{"type": "response.output_item.added", "output_index": index, "item": begun}]
     if item["type"] == "function_call":

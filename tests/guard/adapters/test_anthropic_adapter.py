@@ -6,7 +6,16 @@ import json
 from typing import Any
 
 import pytest
-from tests.guard.adapters.adapter_server import IBAN, KEY, MAIL, Events, Loopback, made_guard, pieces
+from tests.guard.adapters.adapter_server import (
+    IBAN,
+    KEY,
+    MAIL,
+    Events,
+    Loopback,
+    drain,
+    made_guard,
+    pieces,
+)
 
 from railwright.guard import ChatOptions, GuardBlockedError
 
@@ -190,15 +199,14 @@ async def test_a_stream_without_findings_is_the_same_stream(server: Loopback) ->
 
 async def test_a_stream_that_is_stopped(server: Loopback) -> None:
     server.says(stream(text(f"Fine so far. The key is {KEY}, and more."), size=2))
-    seen = ""
+    seen: list[str] = []
     with (
-        pytest.raises(AnthropicBlockedError) as caught,
         client(server).messages.stream(**asks("Hi")) as helper,
+        pytest.raises(AnthropicBlockedError) as caught,
     ):
-        for piece in helper.text_stream:
-            seen += piece
-    assert seen.startswith("Fine so far.")
-    assert "AKIA" not in seen
+        drain(helper.text_stream, seen)
+    assert "".join(seen).startswith("Fine so far.")
+    assert "AKIA" not in "".join(seen)
     assert caught.value.verdict.stage == "output"
     for options, expected in (
         (ChatOptions(), "Fine so far."),

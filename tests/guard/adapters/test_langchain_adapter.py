@@ -11,6 +11,7 @@ from tests.guard.adapters.adapter_server import (
     KEY,
     MAIL,
     Loopback,
+    adrain,
     chat_stream,
     completion,
     made_guard,
@@ -130,12 +131,11 @@ async def test_a_stream_in_any_pieces_is_the_whole_text_redacted(
 
 async def test_a_stream_that_is_stopped(server: Loopback) -> None:
     server.says(said(f"Fine so far. The key is {KEY}, and more.", 2))
-    seen = ""
+    seen: list[str] = []
     with pytest.raises(GuardBlockedError) as caught:
-        async for chunk in model(server).astream("Hi"):
-            seen += chunk.content
-    assert seen.startswith("Fine so far.")
-    assert "AKIA" not in seen
+        await adrain(model(server).astream("Hi"), seen, lambda chunk: chunk.content)
+    assert "".join(seen).startswith("Fine so far.")
+    assert "AKIA" not in "".join(seen)
     assert caught.value.verdict.stage == "output"
     filtered = model(server, on_block="message", options=ChatOptions(hold=True))
     chunks = list(filtered.stream("Hi"))
@@ -159,9 +159,7 @@ def test_streamed_tool_calls_are_checked_whole(server: Loopback, to: str, expect
     call = tool_call("send", {"to": to})
     text = call["function"].pop("arguments")
     first = {"tool_calls": [{**call, "index": 0}], "content": "Well, "}
-    more = [
-        {"tool_calls": [{"index": 0, "function": {"arguments": p}}]} for p in pieces(text, 2)
-    ]
+    more = [{"tool_calls": [{"index": 0, "function": {"arguments": p}}]} for p in pieces(text, 2)]
     server.says(chat_stream(first, *more, reason="tool_calls"))
     whole = None
     for chunk in model(server).bind_tools([send]).stream("Hi"):

@@ -11,6 +11,7 @@ from tests.guard.adapters.adapter_server import (
     KEY,
     MAIL,
     Loopback,
+    adrain,
     chat_stream,
     completion,
     made_guard,
@@ -128,12 +129,12 @@ async def test_a_stream_in_any_pieces_is_the_whole_text_redacted(
 
 async def test_a_stream_that_is_stopped(server: Loopback) -> None:
     server.says(said(f"Fine so far. The key is {KEY}, and more.", 2))
-    seen = ""
+    seen: list[str] = []
+    stream = await llm(server).astream_chat(HI)
     with pytest.raises(GuardBlockedError) as caught:
-        async for answer in await llm(server).astream_chat(HI):
-            seen += answer.delta
-            assert "AKIA" not in repr(answer)
-    assert seen.startswith("Fine so far.")
+        await adrain(stream, seen, repr)
+    assert "Fine so far." in seen[-1]
+    assert "AKIA" not in "".join(seen)
     assert caught.value.verdict.stage == "output"
     answers = list(llm(server, on_block="message").stream_chat(HI))
     assert answers[-1].message.content.startswith("Fine so far.")
@@ -163,9 +164,7 @@ async def test_streamed_tool_calls_are_checked_whole(
     call = tool_call("send", {"to": to})
     text = call["function"].pop("arguments")
     first = {"tool_calls": [{**call, "index": 0}], "content": "Well, "}
-    more = [
-        {"tool_calls": [{"index": 0, "function": {"arguments": p}}]} for p in pieces(text, 2)
-    ]
+    more = [{"tool_calls": [{"index": 0, "function": {"arguments": p}}]} for p in pieces(text, 2)]
     server.says(chat_stream(first, *more, reason="tool_calls"))
     guarded = llm(server)
     stream = await guarded.astream_chat_with_tools([SEND], chat_history=HI)
@@ -177,9 +176,7 @@ async def test_streamed_tool_calls_are_checked_whole(
     assert not any(
         isinstance(block, ToolCallBlock) for a in answers[:-1] for block in a.message.blocks
     )
-    server.says(
-        chat_stream({"tool_calls": [{**tool_call("send", {"to": KEY}), "index": 0}]})
-    )
+    server.says(chat_stream({"tool_calls": [{**tool_call("send", {"to": KEY}), "index": 0}]}))
     with pytest.raises(GuardBlockedError):
         list(guarded.stream_chat_with_tools([SEND], chat_history=HI))
 

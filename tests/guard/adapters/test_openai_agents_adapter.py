@@ -11,6 +11,7 @@ from tests.guard.adapters.adapter_server import (
     KEY,
     MAIL,
     Loopback,
+    adrain,
     completion,
     made_guard,
     said,
@@ -56,9 +57,7 @@ def provider(server: Loopback, **options: Any) -> Any:
 
 
 def plain(server: Loopback, **options: Any) -> RunConfig:
-    return RunConfig(
-        model="m-1", model_provider=provider(server, **options), tracing_disabled=True
-    )
+    return RunConfig(model="m-1", model_provider=provider(server, **options), tracing_disabled=True)
 
 
 def run(server: Loopback, **options: Any) -> RunConfig:
@@ -140,12 +139,15 @@ async def test_a_stream_in_any_pieces_is_the_whole_text_redacted(
 async def test_a_stream_that_is_stopped(server: Loopback) -> None:
     server.says(stream(text_item(f"Fine so far. The key is {KEY}, and more."), size=2))
     streamed = Runner.run_streamed(Agent(name="a"), "Hi", run_config=run(server))
-    seen = ""
+    seen: list[str] = []
     with pytest.raises(OutputGuardrailTripwireTriggered) as caught:
-        async for event in streamed.stream_events():
-            seen += str(getattr(getattr(event, "data", None), "delta", ""))
-    assert seen.startswith("Fine so far.")
-    assert "AKIA" not in seen
+        await adrain(
+            streamed.stream_events(),
+            seen,
+            lambda event: getattr(getattr(event, "data", None), "delta", ""),
+        )
+    assert "".join(seen).startswith("Fine so far.")
+    assert "AKIA" not in "".join(seen)
     assert isinstance(caught.value, GuardBlockedError)
     held = run(server, on_block="message", options=ChatOptions(hold=True))
     streamed = Runner.run_streamed(Agent(name="a"), "Hi", run_config=held)

@@ -13,6 +13,7 @@ from tests.guard.adapters.adapter_server import (
     Loopback,
     chat_stream,
     completion,
+    drain,
     made_guard,
     said,
     tool_call,
@@ -114,12 +115,12 @@ async def test_a_stream_in_any_pieces_is_the_whole_text_redacted(
 
 async def test_a_stream_that_is_stopped(server: Loopback) -> None:
     server.says(said(f"Fine so far. The key is {KEY}, and more.", 2))
-    seen = ""
+    seen: list[str] = []
+    stream = client(server).chat.completions.create(**asks("Hi", stream=True))
     with pytest.raises(OpenAIBlockedError) as caught:
-        for chunk in client(server).chat.completions.create(**asks("Hi", stream=True)):
-            seen += chunk.choices[0].delta.content or ""
-    assert seen.startswith("Fine so far.")
-    assert "AKIA" not in seen
+        drain(stream, seen, lambda chunk: chunk.choices[0].delta.content)
+    assert "".join(seen).startswith("Fine so far.")
+    assert "AKIA" not in "".join(seen)
     assert caught.value.verdict.stage == "output"
     guarded = aclient(server, on_block="message", options=ChatOptions(hold=True))
     chunks = [c async for c in await guarded.chat.completions.create(**asks("Hi", stream=True))]
@@ -200,9 +201,6 @@ async def test_errors_of_the_provider_pass(server: Loopback) -> None:
 
 
 def test_what_cannot_be_read_is_not_let_through(server: Loopback) -> None:
-    class Odd(Loopback):
-        pass
-
     server.says((200, [KEY]))  # type: ignore[arg-type]
     with pytest.raises(OpenAIGuardError, match="cannot be checked"):
         client(server).chat.completions.create(**asks("Hi"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.guard.adapters.adapter_server import IBAN, KEY, MAIL, Loopback, made_guard
+from tests.guard.adapters.adapter_server import IBAN, KEY, MAIL, Loopback, drain, made_guard
 from tests.guard.adapters.responses_wire import call_item, response, stream, text_item, thought
 
 from railwright.guard import ChatOptions
@@ -40,7 +40,7 @@ def test_what_is_allowed_goes_through_to_the_letter(server: Loopback) -> None:
 
 
 async def test_redactions_reach_model_and_user(server: Loopback) -> None:
-    annotation = {"type": "url_citation", "url": "https://x.example", "title": IBAN}
+    annotation: dict[str, Any] = {"type": "url_citation", "url": "https://x.example", "title": IBAN}
     annotation |= {"start_index": 0, "end_index": 3}
     server.says(response(thought(ANSWER), text_item(ANSWER, annotations=[annotation])))
     given = client(server).responses.create(
@@ -123,12 +123,12 @@ def test_a_stream_without_findings_is_the_same_stream(server: Loopback) -> None:
 
 def test_a_stream_that_is_stopped(server: Loopback) -> None:
     server.says(stream(text_item(f"Fine so far. The key is {KEY}."), size=2))
-    seen = ""
+    seen: list[str] = []
+    stream_ = client(server).responses.create(model="m-1", input="Hi", stream=True)
     with pytest.raises(OpenAIBlockedError) as caught:
-        for event in client(server).responses.create(model="m-1", input="Hi", stream=True):
-            seen += event.delta if event.type == "response.output_text.delta" else ""
-    assert seen.startswith("Fine so far.")
-    assert "AKIA" not in seen
+        drain(stream_, seen, lambda event: getattr(event, "delta", ""))
+    assert "".join(seen).startswith("Fine so far.")
+    assert "AKIA" not in "".join(seen)
     assert caught.value.verdict.stage == "output"
     events = list(
         client(server, on_block="message").responses.create(model="m-1", input="Hi", stream=True)

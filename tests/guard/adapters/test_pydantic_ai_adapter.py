@@ -12,6 +12,7 @@ from tests.guard.adapters.adapter_server import (
     KEY,
     MAIL,
     Loopback,
+    adrain,
     chat_stream,
     completion,
     made_guard,
@@ -129,13 +130,12 @@ async def _events(guarded: Any, text: str) -> Any:
 
 async def test_a_stream_that_is_stopped(server: Loopback) -> None:
     server.says(said(f"Fine so far. The key is {KEY}, and more.", 2))
-    seen = ""
-    with pytest.raises(PydanticAIBlockedError) as caught:
-        async with agent(server).run_stream("Hi") as run:
-            async for text in run.stream_text(delta=True, debounce_by=None):
-                seen += text
-    assert seen.startswith("Fine so far.")
-    assert "AKIA" not in seen
+    seen: list[str] = []
+    async with agent(server).run_stream("Hi") as run:
+        with pytest.raises(PydanticAIBlockedError) as caught:
+            await adrain(run.stream_text(delta=True, debounce_by=None), seen)
+    assert "".join(seen).startswith("Fine so far.")
+    assert "AKIA" not in "".join(seen)
     assert caught.value.verdict.stage == "output"
     held = agent(server, on_block="message", options=ChatOptions(hold=True))
     async with held.run_stream("Hi") as run:

@@ -121,7 +121,9 @@ def _library_of(client: Any) -> Any:
         name = kind.__module__.partition(".")[0]
         if name in ("httpx", "httpx2"):
             return importlib.import_module(name)
-    raise GuardError(f"{type(client).__name__} is no client of httpx or httpx2", "give one of these")
+    raise GuardError(
+        f"{type(client).__name__} is no client of httpx or httpx2", "give one of these"
+    )
 
 
 class _Kinds(NamedTuple):

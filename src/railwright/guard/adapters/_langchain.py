@@ -19,7 +19,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel, PrivateAttr
 
-from railwright.guard._chat import ChatGuard, ChatOptions
+from railwright.guard._chat import ChatOptions
 from railwright.guard._decorators import GuardBlockedError
 from railwright.guard._guard import Guard
 from railwright.guard._places import leaves
@@ -87,6 +87,7 @@ def _kind(of: type[BaseChatModel]) -> Any:
 def _guarded_generate(of: Any) -> Any:
     @functools.wraps(of._generate)
     def _generate(self: Any, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        args, kwargs = _silent(args, kwargs)
         exchange = _Exchange(self._guard_setup)
         checked = run(exchange.request(messages))
         if checked is None:
@@ -104,6 +105,7 @@ def _guarded_agenerate(of: Any) -> Any:
         if of._agenerate is BaseChatModel._agenerate:  # it would ask `_generate`, guarded too
             result: ChatResult = await of._agenerate(self, messages, *args, **kwargs)
             return result
+        args, kwargs = _silent(args, kwargs)
         exchange = _Exchange(self._guard_setup)
         checked = await exchange.request(messages)
         if checked is None:
@@ -116,8 +118,9 @@ def _guarded_agenerate(of: Any) -> Any:
 def _guarded_stream(of: Any) -> Any:
     @functools.wraps(of._stream)
     def _stream(
-        self: Any, messages: list[BaseMessage], *args: Any, run_manager: Any = None, **kwargs: Any
+        self: Any, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
+        args, kwargs = _silent(args, kwargs)
         exchange = _Exchange(self._guard_setup)
         checked = run(exchange.request(messages))
         if checked is None:
@@ -136,8 +139,9 @@ def _guarded_stream(of: Any) -> Any:
 def _guarded_astream(of: Any) -> Any:
     @functools.wraps(of._astream)
     async def _astream(
-        self: Any, messages: list[BaseMessage], *args: Any, run_manager: Any = None, **kwargs: Any
+        self: Any, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
+        args, kwargs = _silent(args, kwargs)
         exchange = _Exchange(self._guard_setup)
         checked = await exchange.request(messages)
         if checked is None:
@@ -153,6 +157,14 @@ def _guarded_astream(of: Any) -> Any:
             yield out
 
     return _astream
+
+
+def _silent(args: tuple[Any, ...], kwargs: Body) -> tuple[tuple[Any, ...], Body]:
+    """The arguments after the messages, without the run manager.
+
+    By it a model would tell callbacks of pieces that were not checked.
+    """
+    return args[:1], {k: v for k, v in kwargs.items() if k != "run_manager"}
 
 
 class _Exchange:
@@ -289,10 +301,10 @@ class _Chunks:
 
     async def feed(self, chunk: ChatGenerationChunk) -> list[ChatGenerationChunk]:
         """Return the chunks that take the place of one chunk."""
-        if self._relay.stopped:
+        if self._relay.stopped():
             return self._stop()
         out = await self._event(chunk)
-        if self._relay.stopped:  # what came before it goes on first
+        if self._relay.stopped():  # what came before it goes on first
             shown = [item for item in out if item.message.content]
             return shown or self._stop()
         if self._calls:
@@ -302,11 +314,11 @@ class _Chunks:
 
     async def close(self) -> list[ChatGenerationChunk]:
         """Return what was held back to the end."""
-        if self._relay.stopped:
+        if self._relay.stopped():
             return self._stop()
         rest = await self._rest()
-        calls = await self._checked_calls() if not self._relay.stopped else []
-        if self._relay.stopped:
+        calls = await self._checked_calls() if not self._relay.stopped() else []
+        if self._relay.stopped():
             return self._stop()
         return [*rest, *calls, *self._after]
 
@@ -431,7 +443,7 @@ def _split(message: AIMessageChunk) -> tuple[AIMessageChunk | None, AIMessageChu
 def guard_documents(
     guard: Guard, *, call: Known = None, options: ChatOptions | None = None
 ) -> RunnableLambda[Sequence[Document], list[Document]]:
-    """Return a runnable from documents to documents: ``retriever | guard_documents(guard)``.
+    """Return a step of a chain that checks documents, to stand after a retriever.
 
     Their text is checked at the stage ``retrieved``. A document that a rule stops is left out;
     with ``ChatOptions(untrusted="block")`` a ``GuardBlockedError`` is raised instead.
@@ -441,7 +453,9 @@ def guard_documents(
     def kept(document: Document, verdict: Verdict) -> list[Document]:
         if not verdict.blocked:
             same = verdict.text == document.page_content
-            return [document if same else document.model_copy(update={"page_content": verdict.text})]
+            return [
+                document if same else document.model_copy(update={"page_content": verdict.text})
+            ]
         if setup.options.untrusted == "block":
             raise GuardBlockedError(verdict)
         return []

@@ -121,7 +121,7 @@ def _streamed(inner: Any, kind: Any) -> Any:
                 return
             for answer in inner(self, checked, *args, **kwargs):
                 yield run(exchange.piece(answer))
-                if exchange.relay.stopped:
+                if exchange.relay.stopped():
                     break
             yield from run(exchange.end())
 
@@ -143,7 +143,7 @@ def _astreamed(inner: Any, kind: Any) -> Any:
                 return
             async for answer in await inner(self, checked, *args, **kwargs):
                 yield await exchange.piece(answer)
-                if exchange.relay.stopped:
+                if exchange.relay.stopped():
                     break
             for rest in await exchange.end():
                 yield rest
@@ -185,7 +185,7 @@ class _Chat:
         message = await self._message(answer.message)
         if message is answer.message:
             return answer
-        if self.relay.stopped:
+        if self.relay.stopped():
             return self.refused("")
         return answer.model_copy(update={"message": message, "raw": None, "logprobs": None})
 
@@ -207,7 +207,7 @@ class _Chat:
             text, key = getattr(block, name) or "", (number, name)
             before = self._given.get(key, "")
             self._given[key] = text
-            if not self.relay.stopped:
+            if not self.relay.stopped():
                 shown[name] = await self.relay.text(key, text[len(before) :])
             setattr(block, name, self.relay.whole.get(key, ""))
         calls = any(isinstance(block, ToolCallBlock) for block in message.blocks)
@@ -228,7 +228,7 @@ class _Chat:
 
     async def end(self) -> list[ChatResponse]:
         """What was held back to the end: the rest of the text, and tool calls."""
-        rest = dict(await self.relay.end_all()) if not self.relay.stopped else {}
+        rest = dict(await self.relay.end_all()) if not self.relay.stopped() else {}
         if self._last is None:
             return []
         given = self._last.message
@@ -237,15 +237,15 @@ class _Chat:
             name = _text_field(block)
             if name is not None:
                 setattr(block, name, self.relay.whole.get((number, name), ""))
-        if not self.relay.stopped:
+        if not self.relay.stopped():
             await self._checked_calls(message)
-        if self.relay.stopped:
+        if self.relay.stopped():
             self._setup.stopped(self._chat)
             return [self.refused(message.content or "" if self.relay.shown else "")]
         calls = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
         if not rest and not calls and "tool_calls" not in given.additional_kwargs:
             return []
-        delta = "".join(text for (_, name), text in rest.items() if name == "text")  # type: ignore[misc]
+        delta = "".join(text for (_, name), text in rest.items() if name == "text")
         raw = self._last.raw if message == given else None
         about = {k: v for k, v in self._last.additional_kwargs.items() if k != "thinking_delta"}
         return [ChatResponse(message=message, delta=delta, raw=raw, additional_kwargs=about)]
@@ -393,12 +393,16 @@ class GuardPostprocessor(BaseNodePostprocessor):
         return "GuardPostprocessor"
 
     def _postprocess_nodes(
-        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+        self,
+        nodes: list[NodeWithScore],
+        query_bundle: QueryBundle | None = None,  # noqa: ARG002 - the SDK's interface
     ) -> list[NodeWithScore]:
         return run(self._checked(nodes))
 
     async def _apostprocess_nodes(
-        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+        self,
+        nodes: list[NodeWithScore],
+        query_bundle: QueryBundle | None = None,  # noqa: ARG002 - the SDK's interface
     ) -> list[NodeWithScore]:
         return await self._checked(nodes)
 

@@ -152,7 +152,9 @@ class MessagesWire:
 async def check_blocks(chat: ChatGuard, blocks: list[Body]) -> None:
     """Check the blocks of an answer in place; ``chat.tally`` tells whether one is stopped."""
     views = Views()
-    calls = [call for block in blocks for view in _call(block, views) for call in view["tool_calls"]]
+    calls = [
+        call for block in blocks for view in _call(block, views) for call in view["tool_calls"]
+    ]
     thinking = [
         views.lend(block, "thinking", {}, "text")
         for block in blocks
@@ -202,7 +204,7 @@ class _Stream:
                 self._open, self._next = item["index"], item["index"] + 1
             elif item.get("type") == "content_block_stop":
                 self._open = None
-        if self._relay.stopped:
+        if self._relay.stopped():
             going += self.refused(stopped_by(self._chat).message)
         return going
 
@@ -239,10 +241,10 @@ class _Stream:
             return await self._call_end(event)
         out: list[Body] = []
         for key, text in await self._relay.end_all():
-            index, field = key  # type: ignore[misc]
+            index, field = key
             delta = {"type": _SHOWN[field], field: text}
             out.append({"type": "content_block_delta", "index": index, "delta": delta})
-        return out if self._relay.stopped else [*out, event]
+        return out if self._relay.stopped() else [*out, event]
 
     async def _call_end(self, event: Body) -> list[Body]:
         """A tool call that is whole: its events, the arguments in one piece, or nothing."""

@@ -62,7 +62,7 @@ def guard_client(
     """
     setup = setup_of(guard, on_block, call, options)
     terms = Terms(setup, _wire_of, OpenAIBlockedError, OpenAIGuardError)
-    return client.with_options(http_client=guarded_client(client._client, terms))  # noqa: SLF001
+    return client.with_options(http_client=guarded_client(client._client, terms))
 
 
 def _wire_of(method: str, path: str, chat: ChatGuard) -> Wire | None:

@@ -145,7 +145,11 @@ def _kind(of: type[Model]) -> Any:
 def _guarded_response(of: Any) -> Any:
     @functools.wraps(of.get_response)
     async def get_response(
-        self: Any, system_instructions: str | None, input: Any, *args: Any, **kwargs: Any
+        self: Any,
+        system_instructions: str | None,
+        input: Any,  # noqa: A002 - the SDK calls it by this name
+        *args: Any,
+        **kwargs: Any,
     ) -> Any:
         exchange = _Exchange(self._guard_setup)
         body = await exchange.request(system_instructions, input)
@@ -160,7 +164,11 @@ def _guarded_response(of: Any) -> Any:
 def _guarded_stream(of: Any) -> Any:
     @functools.wraps(of.stream_response)
     async def stream_response(
-        self: Any, system_instructions: str | None, input: Any, *args: Any, **kwargs: Any
+        self: Any,
+        system_instructions: str | None,
+        input: Any,  # noqa: A002 - the SDK calls it by this name
+        *args: Any,
+        **kwargs: Any,
     ) -> AsyncIterator[Any]:
         exchange = _Exchange(self._guard_setup)
         body = await exchange.request(system_instructions, input)
@@ -314,7 +322,7 @@ def input_guardrail(
     setup = setup_of(guard, "message", call, options)
 
     async def check(
-        context: RunContextWrapper[Any], agent: Agent[Any], items: Any
+        _context: RunContextWrapper[Any], _agent: Agent[Any], items: Any
     ) -> GuardrailFunctionOutput:
         wire = ResponsesWire(setup.chat())
         await wire.request(copy.deepcopy({"input": items}))
@@ -332,7 +340,7 @@ def output_guardrail(guard: Guard, *, call: Known = None) -> OutputGuardrail[Any
     checks = _Checks(setup_of(guard, "message", call, None))
 
     async def check(
-        context: RunContextWrapper[Any], agent: Agent[Any], answer: Any
+        _context: RunContextWrapper[Any], _agent: Agent[Any], answer: Any
     ) -> GuardrailFunctionOutput:
         text = _text(answer)
         verdict = await checks.text("output", text)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from pydantic_ai import RunContext
 from pydantic_ai.capabilities import AbstractCapability
@@ -105,7 +105,9 @@ class GuardCapability(AbstractCapability[Any]):
         self._setup = setup_of(guard, on_block, call, options)
 
     async def before_model_request(
-        self, ctx: RunContext[Any], request_context: ModelRequestContext
+        self,
+        ctx: RunContext[Any],  # noqa: ARG002 - the SDK's interface
+        request_context: ModelRequestContext,
     ) -> ModelRequestContext:
         """Put the guarded model in the place of the model."""
         if not isinstance(request_context.model, GuardedModel):
@@ -122,7 +124,7 @@ class GuardedModel(WrapperModel):
     """A model that checks what goes into another one and what comes out of it."""
 
     def __init__(self, wrapped: Model | str, setup: Setup) -> None:
-        super().__init__(wrapped)
+        super().__init__(cast("Any", wrapped))  # a name of any model; it is looked up
         self._setup = setup
 
     async def request(
@@ -300,7 +302,7 @@ class GuardedStream(StreamedResponse):
                 continue  # the events that go on are looked through anew
             for out in self._applied(await self._event(event)):
                 yield out
-            if self._relay.stopped:
+            if self._relay.stopped():
                 self._exchange.stopped()
                 for out in self._applied(self._said()):
                     yield out
@@ -320,12 +322,18 @@ class GuardedStream(StreamedResponse):
         if self._call or (isinstance(event, PartStartEvent) and _is_call(event.part)):
             self._call.append(event)
             return []
-        if isinstance(event, PartStartEvent):
-            part = event.part
-            if not isinstance(part, TextPart | ThinkingPart):
-                return [event]
-            text = await self._relay.text(event.index, part.content)
-            return [dataclasses.replace(event, part=dataclasses.replace(part, content=text))]
+        return await (
+            self._start(event) if isinstance(event, PartStartEvent) else self._delta(event)
+        )
+
+    async def _start(self, event: PartStartEvent) -> list[ModelResponseStreamEvent]:
+        part = event.part
+        if not isinstance(part, TextPart | ThinkingPart):
+            return [event]
+        text = await self._relay.text(event.index, part.content)
+        return [dataclasses.replace(event, part=dataclasses.replace(part, content=text))]
+
+    async def _delta(self, event: PartDeltaEvent) -> list[ModelResponseStreamEvent]:
         delta = event.delta
         if not isinstance(delta, TextPartDelta | ThinkingPartDelta) or delta.content_delta is None:
             return [event]
@@ -373,7 +381,7 @@ class GuardedStream(StreamedResponse):
         """The answer so far."""
         own, given = super().get(), self._inner.get()
         reason = self.finish_reason or given.finish_reason
-        state = own.state if self._relay.stopped else given.state
+        state = own.state if self._relay.stopped() else given.state
         return dataclasses.replace(given, parts=own.parts, finish_reason=reason, state=state)
 
     async def close_stream(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from railwright.guard._chat import ChatGuard
@@ -21,16 +20,15 @@ class Relay:
 
     def __init__(self, chat: ChatGuard) -> None:
         self._chat = chat
-        self._streams: dict[Hashable, Stream] = {}
-        self.whole: dict[Hashable, str] = {}
+        self._streams: dict[Any, Stream] = {}
+        self.whole: dict[Any, str] = {}
         self.shown = False
 
-    @property
     def stopped(self) -> bool:
         """Whether a rule stopped the answer."""
         return self._chat.tally.stopped is not None
 
-    async def text(self, key: Hashable, text: str) -> str:
+    async def text(self, key: Any, text: str) -> str:
         """Take a piece of the text of a key; return what may go on."""
         if key not in self._streams:
             chat = self._chat
@@ -42,7 +40,7 @@ class Relay:
             self._note(key)
         return self._released(key, released)
 
-    async def end(self, key: Hashable) -> str:
+    async def end(self, key: Any) -> str:
         """Return what was held back of the text of a key."""
         if key not in self._streams:
             return ""
@@ -50,7 +48,7 @@ class Relay:
         self._note(key)
         return self._released(key, released)
 
-    async def end_all(self) -> list[tuple[Hashable, str]]:
+    async def end_all(self) -> list[tuple[Any, str]]:
         """End the texts that were not ended; return what was held back of each."""
         rest = [(key, await self.end(key)) for key in list(self._streams)]
         return [(key, text) for key, text in rest if text]
@@ -59,14 +57,14 @@ class Relay:
         """Check ``arguments`` of a whole tool call in place; False when it must not be made."""
         return await self._chat.tool_call(function)
 
-    def _note(self, key: Hashable) -> None:
+    def _note(self, key: Any) -> None:
         verdict = self._streams.pop(key).verdict
         if verdict is not None:
             self._chat.tally.verdicts.append(verdict)
             if verdict.blocked:
                 self._chat.stop(verdict)
 
-    def _released(self, key: Hashable, text: str) -> str:
+    def _released(self, key: Any, text: str) -> str:
         self.whole[key] += text
         self.shown = self.shown or bool(text)
         return text

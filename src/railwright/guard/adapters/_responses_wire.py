@@ -170,7 +170,8 @@ async def check_items(chat: ChatGuard, items: list[Any]) -> None:
     for item in items:
         if not isinstance(item, dict):
             continue
-        views, message, parts = Views(), {"role": "assistant"}, _parts(item)
+        views, parts = Views(), _parts(item)
+        message: Body = {"role": "assistant"}
         before = [_text_of(part) for part in parts]
         for name, field in zip(_lists(item), ("content", "reasoning_content"), strict=False):
             if isinstance(item.get(name), list):
@@ -250,7 +251,7 @@ class _Stream:
     async def feed(self, event: Body) -> list[Body]:
         """Return the events that take the place of one event."""
         going = await self._event(event, str(event.get("type")))
-        if self._relay.stopped:
+        if self._relay.stopped():
             return self._numbered(going + self._stop())
         self._queue += going
         if self._calls:  # what comes after a tool call waits for it
@@ -269,8 +270,10 @@ class _Stream:
             return [*rest, {**event, "part": self._filled(event.get("part"), key)}]
         if kind == "response.output_item.done":
             return await self._item_done(event)
-        index = event.get("output_index")
-        item = event.get("item")
+        return await self._other(event, kind)
+
+    async def _other(self, event: Body, kind: str) -> list[Body]:
+        index, item = int(event.get("output_index") or 0), event.get("item")
         if kind == "response.output_item.added" and item and item.get("type") in _ARGUMENTS:
             self._calls[index] = [event]
             return []
@@ -307,10 +310,10 @@ class _Stream:
             out = self._piece(key, await self._relay.text(key, str(event.get(field) or "")))
         else:
             out = []
-        out += await self._flushed(key) if not self._relay.stopped else []
+        out += await self._flushed(key) if not self._relay.stopped() else []
         whole = self._relay.whole[key]
-        changed = {} if whole == event.get(field) else {"logprobs": []}
-        return [*out, {**event, field: whole, **changed}] if not self._relay.stopped else out
+        changed: Body = {} if whole == event.get(field) else {"logprobs": []}
+        return [*out, {**event, field: whole, **changed}] if not self._relay.stopped() else out
 
     def _filled(self, part: Any, key: Any) -> Any:
         """A part with the text that was released of it."""
@@ -324,7 +327,9 @@ class _Stream:
 
     async def _item_done(self, event: Body) -> list[Body]:
         index, item = event["output_index"], dict(event["item"])
-        streamed = [(index, name, n) for name in _lists(item) for n in range(len(item.get(name) or ()))]
+        streamed = [
+            (index, name, n) for name in _lists(item) for n in range(len(item.get(name) or ()))
+        ]
         rest: list[Body] = []
         if streamed and all(key in self._relay.whole for key in streamed):
             for key in streamed:
@@ -333,7 +338,8 @@ class _Stream:
                 if name not in item:
                     continue
                 item[name] = [
-                    self._filled(part, (index, name, n)) for n, part in enumerate(item.get(name) or ())
+                    self._filled(part, (index, name, n))
+                    for n, part in enumerate(item.get(name) or ())
                 ]
             for part in _parts(item):
                 await _settled(self._chat, part, changed=False)
@@ -341,7 +347,7 @@ class _Stream:
             await check_items(self._chat, [item])
         self._items[index] = item
         before = self._calls.pop(index, [])
-        if self._relay.stopped:
+        if self._relay.stopped():
             return rest
         return [*rest, *_call_events(before, item), {**event, "item": item}]
 
@@ -357,7 +363,7 @@ class _Stream:
         self._response = response
         if kind in _ENDS:
             self._calls.clear()
-        return [] if self._relay.stopped else [{**event, "response": response}]
+        return [] if self._relay.stopped() else [{**event, "response": response}]
 
     def _stop(self) -> list[Body]:
         """End a stopped response; the message is told only where nothing was shown yet."""
@@ -375,7 +381,7 @@ class _Stream:
         """The message that was being said, as far as it was released."""
         said = [
             text
-            for (index, name, _), text in self._relay.whole.items()  # type: ignore[misc]
+            for (index, name, _), text in self._relay.whole.items()
             if name == "content" and index not in self._items
         ]
         return [message_item("".join(said))] if said else []
