@@ -122,7 +122,10 @@ class _Loop:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, name="railwright-guard", daemon=True).start()
+        self.thread = threading.Thread(
+            target=self.loop.run_forever, name="railwright-guard", daemon=True
+        )
+        self.thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         future: Future[T] = Future()
@@ -154,4 +157,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         if _loop is None or _loop.pid != os.getpid():  # a fork takes no threads along
             _loop = _Loop()
         loop = _loop
-    return loop.run(work)
+    if threading.current_thread() is not loop.thread:
+        return loop.run(work)
+    inner = _Loop()  # called by what the loop itself is running: it cannot wait for itself
+    try:
+        return inner.run(work)
+    finally:
+        inner.loop.call_soon_threadsafe(inner.loop.stop)

@@ -24,7 +24,11 @@ _POSTS: tuple[tuple[str, type[ChatWire | PlainWire | ResponsesWire]], ...] = (
     ("/completions", PlainWire),
     ("/embeddings", PlainWire),
 )
-_STORED = re.compile(r"/responses/[^/]+$")
+_STORED = (
+    (re.compile(r"/responses/[^/]+$"), ResponsesWire),
+    (re.compile(r"/chat/completions/[^/]+$"), ChatWire),
+)
+_NO_ANSWER = re.compile(r"/responses/(compact|input_tokens)$")
 
 
 class OpenAIBlockedError(GuardBlockedError, openai.OpenAIError):
@@ -45,8 +49,9 @@ def guard_client(
 ) -> C:
     """Return a copy of a client whose requests and answers are checked.
 
-    Chat completions and responses are checked whole and streamed, with their tools; texts of
-    legacy completions and embeddings too. Other paths, and sockets, go through unchecked.
+    Chat completions and responses are checked whole and streamed, with their tools, and when they
+    are read from the provider's store; texts of legacy completions and embeddings too. Other
+    paths, and sockets, go through unchecked.
 
     Args:
         client: an ``OpenAI`` or ``AsyncOpenAI``, also for Azure; it stays as it is.
@@ -70,6 +75,8 @@ def _wire_of(method: str, path: str, chat: ChatGuard) -> Wire | None:
         for end, wire in _POSTS:
             if path.rstrip("/").endswith(end):
                 return wire(chat)
-    if method == "GET" and _STORED.search(path):
-        return ResponsesWire(chat)
+        if _NO_ANSWER.search(path):
+            return ResponsesWire(chat, answers=False)
+    if method == "GET":
+        return next((wire(chat) for found, wire in _STORED if found.search(path)), None)
     return None

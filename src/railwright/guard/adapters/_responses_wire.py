@@ -120,12 +120,15 @@ def message_item(text: str) -> Body:
 
 
 class ResponsesWire:
-    """One request of the Responses API and its reply."""
+    """One request of the Responses API and its reply.
+
+    ``answers`` is false for paths that give no response, such as the count of tokens.
+    """
 
     named = True
 
-    def __init__(self, chat: ChatGuard) -> None:
-        self.chat = chat
+    def __init__(self, chat: ChatGuard, *, answers: bool = True) -> None:
+        self.chat, self._answers = chat, answers
         self._stream = _Stream(chat)
 
     @property
@@ -156,8 +159,10 @@ class ResponsesWire:
         """Nothing: a text whose end never came is not released."""
         return []
 
-    def refusal(self, body: Body) -> Body:
+    def refusal(self, body: Body) -> Body | None:
         """The reply to a stopped request."""
+        if not self._answers:
+            return None
         return _refuse(_empty(model_of(body)), [message_item(stopped_by(self.chat).message)])
 
     def refusal_events(self, body: Body) -> list[Body]:
