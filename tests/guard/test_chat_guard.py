@@ -10,7 +10,8 @@ MAIL = "bob@example.com"
 POLICY = """
 schema: guard/v1
 rules:
-  - {id: mail, stage: [memory, tool_call, tool_result], detector: pii, labels: email, action: redact}
+  - {id: mail, stage: [memory, tool_call, tool_result], detector: pii, labels: email,
+     action: redact}
 """
 
 

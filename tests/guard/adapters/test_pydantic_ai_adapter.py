@@ -28,7 +28,13 @@ openai = pytest.importorskip("openai", reason="the OpenAI SDK is not installed")
 
 from pydantic_ai import Agent, ModelHTTPError  # noqa: E402
 from pydantic_ai.exceptions import ContentFilterError  # noqa: E402
-from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta  # noqa: E402
+from pydantic_ai.messages import (
+    PartDeltaEvent,
+    PartStartEvent,
+    TextContent,
+    TextPart,
+    TextPartDelta,
+)  # noqa: E402
 from pydantic_ai.models.openai import OpenAIChatModel  # noqa: E402
 from pydantic_ai.providers.openai import OpenAIProvider  # noqa: E402
 
@@ -68,7 +74,9 @@ async def test_redactions_reach_model_and_user(server: Loopback, way: str) -> No
     guarded = (
         agent(server) if way == "capability" else Agent(guard_model(plain(server), made_guard()))
     )
-    given = await guarded.run(["I am bob@", "example.com, ok"])
+    assert (await guarded.run(f"I am {MAIL}")).output == REDACTED
+    assert server.seen[0]["messages"][0]["content"] == "I am [EMAIL]"
+    given = await guarded.run(["I am bob@", "example.com, ok", TextContent(f"or {MAIL}")])
     assert given.output == REDACTED
     assert IBAN not in repr(given.response)
     assert MAIL not in server.sent

@@ -244,7 +244,7 @@ def _views(message: Any, views: Views) -> list[Body]:
         if isinstance(part, SystemPromptPart):
             found.append(views.lend(vars(part), "content", {"role": "system"}, "content"))
         elif isinstance(part, UserPromptPart):
-            found.append({"role": "user", **_user_view(part, views)})
+            found.append(_user_view(part, views))
         elif isinstance(part, ToolReturnPart | RetryPromptPart):
             _as_text(part)
             about = {"role": "tool", "tool_call_id": part.tool_call_id}
@@ -264,14 +264,14 @@ def _as_text(part: ToolReturnPart | RetryPromptPart) -> None:
 
 def _user_view(part: UserPromptPart, views: Views) -> Body:
     if isinstance(part.content, str):
-        return views.lend(vars(part), "content", {}, "content")
+        return views.lend(vars(part), "content", {"role": "user"}, "content")
     content: list[Body] = []
     for number, item in enumerate(part.content):
         if isinstance(item, str):
             content.append(views.lend(part.content, number, {}, "text"))
         elif isinstance(item, TextContent):
             content.append(views.lend(vars(item), "content", {}, "text"))
-    return {"content": content}
+    return {"role": "user", "content": content}
 
 
 def _response_view(parts: Sequence[Any], views: Views) -> Body:
