@@ -35,7 +35,7 @@ async def test_arguments_that_no_rule_changes_stay_to_the_letter() -> None:
     ):
         body = {"choices": [{"message": message(given)}]}
         await made().reply(body)
-        call = body["choices"][0]["message"]["tool_calls"][0]  # type: ignore[index]
+        call = body["choices"][0]["message"]["tool_calls"][0]
         assert call["function"]["arguments"] == expected
 
 

@@ -36,8 +36,10 @@ def cut(text: str, sizes: list[int]) -> list[str]:
 
 def through(wire: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     async def feed() -> list[dict[str, Any]]:
-        out = [item for event in events for item in await wire.feed(event)]
-        return out + await wire.close()
+        out: list[dict[str, Any]] = []
+        for event in events:
+            out += await wire.feed(event)
+        return [*out, *await wire.close()]
 
     return asyncio.run(feed())
 

@@ -274,3 +274,22 @@ async def test_errors_of_the_provider_pass(server: Loopback) -> None:
     with pytest.raises(AnthropicGuardError, match="cannot be checked"):
         client(server).messages.create(**asks("Hi"))
     assert len(server.seen) == before + 1
+
+
+def test_plain_texts_and_system_prompts(server: Loopback) -> None:
+    server.says(reply(text("ok")))
+    options = ChatOptions(trusted_roles=frozenset())
+    system = f"Mail {MAIL}"
+    client(server, options=options).messages.create(**asks(f"I am {MAIL}", system=system))
+    block = [{"type": "text", "text": system}]
+    client(server, options=options).messages.create(**asks("Hi", system=block))
+    assert server.seen[0]["messages"][0]["content"] == "I am [EMAIL]"
+    assert server.seen[0]["system"] == "Mail [EMAIL]"
+    assert server.seen[1]["system"][0]["text"] == "Mail [EMAIL]"
+
+
+def test_what_is_left_of_a_stream_is_not_waited_for(server: Loopback) -> None:
+    server.says(stream(text("word " * 200), size=5))
+    with client(server).messages.stream(**asks("Hi")) as helper:
+        assert next(iter(helper.text_stream)) == "word "
+    assert helper.response.is_closed

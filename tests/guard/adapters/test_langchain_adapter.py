@@ -249,3 +249,10 @@ async def test_documents() -> None:
         assert [(d.page_content, d.id) for d in kept[1:]] == [("ask [EMAIL]", "d2")]
     with pytest.raises(GuardBlockedError):
         guard_documents(made_guard(), options=ChatOptions(untrusted="block")).invoke(documents)
+
+
+def test_system_messages_are_checked_where_that_is_asked(server: Loopback) -> None:
+    server.says(completion({"content": "ok"}))
+    guarded = model(server, options=ChatOptions(trusted_roles=frozenset()))
+    guarded.invoke([SystemMessage(f"Mail {MAIL}"), HumanMessage("Hi")])
+    assert server.seen[0]["messages"][0]["content"] == "Mail [EMAIL]"

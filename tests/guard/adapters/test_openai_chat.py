@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -254,3 +255,30 @@ def test_the_client_given_stays_as_it_is(server: Loopback) -> None:
     assert server.headers[1]["x-a"] == "1"
     guarded.close()
     assert plain.is_closed()
+
+
+def test_a_stored_completion_is_checked_when_it_is_read(server: Loopback) -> None:
+    server.says(completion({"content": ANSWER}))
+    given = client(server).chat.completions.retrieve("chatcmpl-1")
+    assert given.choices[0].message.content == REDACTED
+
+
+def test_what_is_left_of_a_stream_is_not_waited_for(server: Loopback) -> None:
+    server.says(said("word " * 200, 5))
+    stream = client(server).chat.completions.create(**asks("Hi", stream=True))
+    shown = (chunk.choices[0].delta.content for chunk in stream)
+    assert next(text for text in shown if text) == "word "
+    stream.close()
+    assert stream.response.is_closed
+
+
+async def test_many_at_once_are_not_mixed_up(server: Loopback) -> None:
+    server.answer = lambda path, body: said(f"{body['messages'][0]['content']} and {IBAN}", 2)
+    guarded = aclient(server)
+
+    async def ask(number: int) -> str:
+        chunks = await guarded.chat.completions.create(**asks(f"n{number}", stream=True))
+        return "".join([c.choices[0].delta.content or "" async for c in chunks if c.choices])
+
+    answers = await asyncio.gather(*map(ask, range(12)))
+    assert answers == [f"n{number} and [IBAN]" for number in range(12)]

@@ -163,3 +163,21 @@ def test_held_streams_show_nothing_of_a_stopped_answer(server: Loopback) -> None
     events = list(filtered.responses.create(model="m-1", input="Hi", stream=True))
     deltas = [e.delta for e in events if e.type == "response.output_text.delta"]
     assert deltas == ["No keys here."]
+
+
+def test_paths_that_give_no_answer(server: Loopback) -> None:
+    server.says({"object": "response.input_tokens", "input_tokens": 3})
+    filtered = client(server, on_block="message")
+    assert filtered.responses.input_tokens.count(model="m", input=f"I am {MAIL}").input_tokens == 3
+    assert server.seen[0]["input"] == "I am [EMAIL]"
+    with pytest.raises(OpenAIBlockedError):
+        filtered.responses.input_tokens.count(model="m", input=KEY)
+
+
+def test_instructions_are_checked_where_that_is_asked(server: Loopback) -> None:
+    server.says(response(text_item("ok")))
+    guarded = client(server, options=ChatOptions(trusted_roles=frozenset()))
+    guarded.with_options(timeout=9).responses.create(
+        model="m", input="Hi", instructions=f"Mail {MAIL}"
+    )
+    assert server.seen[0]["instructions"] == "Mail [EMAIL]"

@@ -28,13 +28,13 @@ openai = pytest.importorskip("openai", reason="the OpenAI SDK is not installed")
 
 from pydantic_ai import Agent, ModelHTTPError  # noqa: E402
 from pydantic_ai.exceptions import ContentFilterError  # noqa: E402
-from pydantic_ai.messages import (
+from pydantic_ai.messages import (  # noqa: E402
     PartDeltaEvent,
     PartStartEvent,
     TextContent,
     TextPart,
     TextPartDelta,
-)  # noqa: E402
+)
 from pydantic_ai.models.openai import OpenAIChatModel  # noqa: E402
 from pydantic_ai.providers.openai import OpenAIProvider  # noqa: E402
 
@@ -211,3 +211,12 @@ async def test_errors_of_the_provider_pass(server: Loopback) -> None:
     server.says((400, {"error": {"message": "no such model"}}))
     with pytest.raises(ModelHTTPError, match="no such model"):
         await agent(server).run("Hi")
+
+
+async def test_instructions_are_checked_where_that_is_asked(server: Loopback) -> None:
+    server.says(completion({"content": "ok"}))
+    options = ChatOptions(trusted_roles=frozenset())
+    told = {"instructions": f"Mail {MAIL}", "system_prompt": f"Or {MAIL}"}
+    await agent(server, of=told, options=options).run("Hi")
+    assert MAIL not in server.sent
+    assert "Mail [EMAIL]" in server.sent

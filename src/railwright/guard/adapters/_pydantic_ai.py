@@ -135,10 +135,10 @@ class GuardedModel(WrapperModel):
     ) -> ModelResponse:
         """Ask the model, if it may be asked, and return its checked answer."""
         exchange = _Exchange(self._setup)
-        checked = await exchange.request(messages)
+        checked = await exchange.request(messages, model_request_parameters)
         if checked is None:
             return exchange.refused(ModelResponse([], model_name=self.model_name))
-        answer = await super().request(checked, model_settings, model_request_parameters)
+        answer = await super().request(checked[0], model_settings, checked[1])
         return await exchange.reply(answer)
 
     @asynccontextmanager
@@ -153,7 +153,7 @@ class GuardedModel(WrapperModel):
         from pydantic_ai.models import CompletedStreamedResponse
 
         exchange = _Exchange(self._setup)
-        checked = await exchange.request(messages)
+        checked = await exchange.request(messages, model_request_parameters)
         if checked is None:
             answer = exchange.refused(ModelResponse([], model_name=self.model_name))
             yield CompletedStreamedResponse(
@@ -161,7 +161,7 @@ class GuardedModel(WrapperModel):
             )
             return
         async with super().request_stream(
-            checked, model_settings, model_request_parameters, run_context
+            checked[0], model_settings, checked[1], run_context
         ) as stream:
             yield GuardedStream(stream, exchange)
 
@@ -173,10 +173,10 @@ class GuardedModel(WrapperModel):
     ) -> RequestUsage:
         """Count the tokens of the messages as they would be sent."""
         exchange = _Exchange(self._setup)
-        checked = await exchange.request(messages)
+        checked = await exchange.request(messages, model_request_parameters)
         if checked is None:
             raise PydanticAIBlockedError(exchange.verdict)
-        return await super().count_tokens(checked, model_settings, model_request_parameters)
+        return await super().count_tokens(checked[0], model_settings, checked[1])
 
 
 class _Exchange:
@@ -196,16 +196,22 @@ class _Exchange:
         """Whether a rule stopped it; raises where that is asked for."""
         return self.setup.stopped(self.chat, PydanticAIBlockedError) is not None
 
-    async def request(self, messages: list[ModelMessage]) -> list[ModelMessage] | None:
-        """The messages as they may be sent; None when they must not be."""
+    async def request(
+        self, messages: list[ModelMessage], parameters: ModelRequestParameters
+    ) -> tuple[list[ModelMessage], ModelRequestParameters] | None:
+        """Messages and instructions as they may be sent; None when they must not be."""
         views, copies = Views(), [_copied(message) for message in messages]
+        parts = [copy.copy(part) for part in parameters.instruction_parts or ()]
         told = [view for message in copies for view in _views(message, views)]
+        told += [views.lend(vars(part), "content", {"role": "system"}, "content") for part in parts]
         allowed = await self.chat.request({"messages": told})
         self.stopped()
         changed = views.store()
         if not allowed:
             return None
-        return copies if changed else messages
+        if not changed:
+            return messages, parameters
+        return copies, dataclasses.replace(parameters, instruction_parts=parts or None)
 
     async def reply(self, answer: ModelResponse) -> ModelResponse:
         """The answer as it may be used: the same object where nothing changed."""
