@@ -101,6 +101,18 @@ async def test_a_blocked_input_costs_no_call(server: Loopback) -> None:
     assert server.seen == []
 
 
+async def test_tokens_of_a_redacted_answer_are_not_told(server: Loopback) -> None:
+    whole = completion({"content": ANSWER})
+    token = {"token": IBAN, "logprob": -0.1, "bytes": None, "top_logprobs": []}
+    whole["choices"][0]["logprobs"] = {"content": [token]}
+    server.says(whole)
+    plainly = await Agent(plain(server)).run("Hi")
+    assert "logprobs" in (plainly.response.provider_details or {})
+    given = await agent(server).run("Hi")
+    assert given.output == REDACTED
+    assert IBAN not in repr(given.response)
+
+
 def test_a_synchronous_run(server: Loopback) -> None:
     server.says(completion({"content": ANSWER}))
     assert agent(server).run_sync("Hi").output == REDACTED

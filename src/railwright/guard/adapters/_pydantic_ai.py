@@ -211,7 +211,9 @@ class _Exchange:
             return None
         if not changed:
             return messages, parameters
-        return copies, dataclasses.replace(parameters, instruction_parts=parts or None)
+        if parts:
+            parameters = dataclasses.replace(parameters, instruction_parts=parts)
+        return copies, parameters
 
     async def reply(self, answer: ModelResponse) -> ModelResponse:
         """The answer as it may be used: the same object where nothing changed."""
@@ -220,12 +222,20 @@ class _Exchange:
         await self.chat.reply({"choices": [{"message": view}]})
         if self.stopped():
             return self.refused(answer)
-        return response if views.store() else answer
+        return _without_tokens(response) if views.store() else answer
 
     def refused(self, answer: ModelResponse) -> ModelResponse:
         """An answer that only says the policy's message."""
         parts = [TextPart(self.verdict.message)]
         return dataclasses.replace(answer, parts=parts, finish_reason="content_filter")
+
+
+def _without_tokens(answer: ModelResponse) -> ModelResponse:
+    """An answer without the tokens that it was made of, which repeat what was redacted."""
+    if "logprobs" not in (answer.provider_details or {}):
+        return answer
+    details = {k: v for k, v in (answer.provider_details or {}).items() if k != "logprobs"}
+    return dataclasses.replace(answer, provider_details=details)
 
 
 def _copied(message: Any) -> Any:
@@ -388,7 +398,8 @@ class GuardedStream(StreamedResponse):
         own, given = super().get(), self._inner.get()
         reason = self.finish_reason or given.finish_reason
         state = own.state if self._relay.stopped() else given.state
-        return dataclasses.replace(given, parts=own.parts, finish_reason=reason, state=state)
+        whole = dataclasses.replace(given, parts=own.parts, finish_reason=reason, state=state)
+        return whole if list(own.parts) == list(given.parts) else _without_tokens(whole)
 
     async def close_stream(self) -> None:
         """Close the provider's stream."""
