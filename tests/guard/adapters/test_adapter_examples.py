@@ -61,7 +61,6 @@ def test_the_example_runs(
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
     monkeypatch.setenv("OPENAI_API_BASE", f"{server.url}/v1")
-    monkeypatch.setenv("OPENAI_AGENTS_DISABLE_TRACING", "1")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
     exec(compile(EXAMPLES[sdk], f"{PAGE.name}: {sdk}", "exec"), {"__name__": "example"})

@@ -7,7 +7,7 @@ import json
 import threading
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.guard.adapters.adapter_server import IBAN, MAIL, made_guard
 
@@ -49,6 +49,7 @@ def chat() -> ChatGuard:
 
 
 @given(TEXTS, CUTS)
+@settings(deadline=None)
 def test_chat(text: str, sizes: list[int]) -> None:
     events: list[dict[str, Any]] = [
         {"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in cut(text, sizes)
@@ -60,6 +61,7 @@ def test_chat(text: str, sizes: list[int]) -> None:
 
 
 @given(TEXTS, CUTS)
+@settings(deadline=None)
 def test_messages(text: str, sizes: list[int]) -> None:
     start = {"type": "text", "text": ""}
     at = {"index": 0}
@@ -83,6 +85,7 @@ def test_messages(text: str, sizes: list[int]) -> None:
 
 
 @given(TEXTS, CUTS)
+@settings(deadline=None)
 def test_responses(text: str, sizes: list[int]) -> None:
     at = {"output_index": 0, "content_index": 0, "item_id": "m"}
     item = {"type": "message", "content": [{"type": "output_text", "text": text}]}

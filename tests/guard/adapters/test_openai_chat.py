@@ -20,7 +20,7 @@ from tests.guard.adapters.adapter_server import (
     tool_call,
 )
 
-from railwright.guard import Call, ChatOptions, GuardBlockedError
+from railwright.guard import Call, ChatOptions, GuardBlockedError, GuardError
 
 openai = pytest.importorskip("openai", reason="the OpenAI SDK is not installed")
 
@@ -244,6 +244,11 @@ async def test_a_synchronous_client_inside_an_event_loop(server: Loopback) -> No
     server.says(completion({"content": ANSWER}))
     given = client(server).chat.completions.create(**asks("Hi"))  # blocks this loop, as it did
     assert given.choices[0].message.content == REDACTED
+
+
+def test_settings_that_do_not_exist_are_refused(server: Loopback) -> None:
+    with pytest.raises(GuardError, match="on_block cannot be 'ignore'"):
+        client(server, on_block="ignore")
 
 
 def test_the_client_given_stays_as_it_is(server: Loopback) -> None:
