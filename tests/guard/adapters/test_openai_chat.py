@@ -287,3 +287,23 @@ async def test_many_at_once_are_not_mixed_up(server: Loopback) -> None:
 
     answers = await asyncio.gather(*map(ask, range(12)))
     assert answers == [f"n{number} and [IBAN]" for number in range(12)]
+
+
+def test_the_http_client_given_goes_on_being_used(server: Loopback) -> None:
+    httpx2 = pytest.importorskip("httpx2", reason="httpx2 is not installed")
+    own = httpx2.Client(headers={"x-own": "1"})
+    plain = openai.OpenAI(base_url=f"{server.url}/v1", api_key="k", http_client=own)
+    server.says(completion({"content": ANSWER}))
+    given = guard_client(plain, made_guard()).chat.completions.create(**asks("Hi"))
+    assert given.choices[0].message.content == REDACTED
+    assert server.headers[0]["x-own"] == "1"
+
+
+def test_a_guard_in_shadow_changes_nothing(server: Loopback) -> None:
+    server.says(said(f"{ANSWER} {KEY}", 3))
+    plain = openai.OpenAI(base_url=f"{server.url}/v1", api_key="k")
+    guarded = guard_client(plain, made_guard(mode="shadow"))
+    chunks = list(guarded.chat.completions.create(**asks(KEY, stream=True)))
+    shown = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert shown == f"{ANSWER} {KEY}"
+    assert server.seen[0]["messages"][0]["content"] == KEY
