@@ -67,8 +67,11 @@ class Windows:
         np.maximum.at(best, self.owner, z)
         return best
 
-    def fit(self, chosen: Sequence[int], decay: float, spread: float) -> np.ndarray:
-        """Return weights and, last, the bias of a head learnt from some documents."""
+    def fit(self, chosen: Sequence[int], decay: float, spread: float, seed: int = 0) -> np.ndarray:
+        """Return weights and, last, the bias of a head learnt from some documents.
+
+        A ``seed`` above 0 resamples the bags (Poisson bootstrap), to see how much hangs on which.
+        """
         wanted = np.zeros(len(self.docs), bool)
         wanted[list(chosen)] = True
         rows = np.flatnonzero(wanted[self.owner])
@@ -80,6 +83,8 @@ class Windows:
         bags, starts, bag = np.unique(key, return_index=True, return_inverse=True)
         labels = bags % 2 == 1
         weights = balanced([self.docs[k // 2].source for k in bags], labels, spread)
+        if seed:
+            weights = weights * np.random.default_rng(seed).poisson(1.0, len(weights))
         return _fit_white(self.matrix[rows], Bags(starts, bag, labels, weights), decay)
 
 

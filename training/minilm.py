@@ -22,11 +22,11 @@ import numpy as np
 from railwright.detectors import get
 from railwright.detectors._classifier import load
 from railwright.detectors._embedder import embedder
-from railwright.detectors._minilm import SCHEMA, joined
+from railwright.detectors._minilm import SCHEMA, MiniLMDetector, joined
 from railwright.detectors._ngrams import Lexicon
 from training.corpora import DOCUMENT, USER, Doc
 from training.crossval import RATES, Bench, ChannelTable, channel_table, logistic
-from training.dense import Windows, chunk_texts
+from training.dense import READ, Windows, chunk_texts
 from training.minilm_card import card
 from training.train import CARDS, MODELS, PLANS, HeadPlan, ModelPlan, lexicon_of
 from training.vectors import Vectors, key_of
@@ -38,6 +38,8 @@ _RULES = (0.0, 0.6)
 _MOST = {True: 400, False: 300}
 _MOST_HIDDEN = 500
 _ROUND = 5
+#: Resamples of the training documents whose heads are measured too.
+SEEDS = 3
 
 
 class Settings(NamedTuple):
@@ -62,7 +64,8 @@ class Result(NamedTuple):
         head: weights and, last, the bias.
         stack: for each input the raw scores that stand for 0 and 1.
         tables, small, ruleless: figures of all tiers together, of the small tier alone and of both
-            classifiers without the rules, on the same rows.
+            classifiers without the rules, on the same rows and on the same scale.
+        again: ``tables`` with heads learnt from resamples of the training documents.
         trained_on: the documents that trained the head.
     """
 
@@ -72,6 +75,7 @@ class Result(NamedTuple):
     tables: list[ChannelTable]
     small: list[ChannelTable]
     ruleless: list[ChannelTable]
+    again: list[list[ChannelTable]]
     trained_on: list[Doc]
 
 
@@ -99,8 +103,9 @@ def texts_of(plan: ModelPlan, folder: Path, lexicon: Lexicon) -> list[str]:
 
 
 class _Fold(NamedTuple):
-    """Raw scores by models that never saw some documents, of all documents."""
+    """Raw scores of all documents by models that never saw some of them."""
 
+    train: list[int]
     test: np.ndarray
     small: np.ndarray
     head: np.ndarray
@@ -129,7 +134,12 @@ class Learner:
         mine = [self._place[i] for i in train if i in self._place]
         head = self._windows.fit(mine, *self._settings)
         kept = np.asarray([self._place[i] for i in test if i in self._place], dtype=int)
-        return _Fold(kept, small, self._windows.scores(head)), head
+        return _Fold(mine, kept, small, self._windows.scores(head)), head
+
+    def again(self, fold: _Fold, seed: int) -> _Fold:
+        """Return a fold with a head learnt from a resample of its documents."""
+        head = self._windows.fit(fold.train, *self._settings, seed=seed)
+        return fold._replace(head=self._windows.scores(head))
 
     def folds(self) -> tuple[list[_Fold], np.ndarray]:
         """Return the scores by all data, then those without each family, and the full head."""
@@ -158,26 +168,42 @@ def learn(plan: HeadPlan, docs: list[Doc], lexicon: Lexicon, vectors: Vectors) -
     learner = Learner(plan, docs, lexicon, vectors)
     rules = _rules_of(plan.label, learner.docs)
     folds, head = learner.folds()
-    count = len(learner.docs)
-    both, small, ruleless = np.zeros(count), np.zeros(count), np.zeros(count)
-    stack: dict[str, tuple[float, float]] = {}
-    for fold in folds:
-        inputs = {f"head.{plan.label}": fold.head, f"small.{plan.label}": fold.small}
-        scales = {name: scaled(values, learner.reference) for name, values in inputs.items()}
-        without = _joined(inputs, scales)
-        if rules is not None:
-            inputs["rules"], scales["rules"] = rules, _RULES
-        stack = stack or scales
-        both[fold.test] = _joined(inputs, scales)[fold.test]
-        ruleless[fold.test] = without[fold.test]
-        small[fold.test] = fold.small[fold.test]
+    head_name, small_name = f"head.{plan.label}", f"small.{plan.label}"
 
-    def tables(raw: np.ndarray) -> list[ChannelTable]:
+    def tables(folds: Sequence[_Fold], names: Sequence[str]) -> list[ChannelTable]:
+        raw = np.zeros(len(learner.docs))
+        for fold in folds:
+            inputs, scales = _inputs(plan.label, fold, rules, learner.reference)
+            kept = {name: inputs[name] for name in names if name in inputs}
+            raw[fold.test] = _joined(kept, {name: scales[name] for name in kept})[fold.test]
         scores = logistic(raw)
         return [channel_table(learner.docs, scores, channel) for channel in plan.channels]
 
-    trained = [learner.docs[i] for i in learner.trainable]
-    return Result(plan, head, stack, tables(both), tables(small), tables(ruleless), trained)
+    everything = (head_name, small_name, "rules")
+    return Result(
+        plan,
+        head,
+        _inputs(plan.label, folds[0], rules, learner.reference)[1],
+        tables(folds, everything),
+        tables(folds, (small_name,)),
+        tables(folds, (head_name, small_name)),
+        [
+            tables([learner.again(fold, seed) for fold in folds], everything)
+            for seed in range(1, SEEDS + 1)
+        ],
+        [learner.docs[i] for i in learner.trainable],
+    )
+
+
+def _inputs(
+    label: str, fold: _Fold, rules: np.ndarray | None, reference: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, tuple[float, float]]]:
+    """Return what the tiers say, and the scores of each that count 0 and 1."""
+    inputs = {f"head.{label}": fold.head, f"small.{label}": fold.small}
+    scales = {name: scaled(values, reference) for name, values in inputs.items()}
+    if rules is not None:
+        inputs["rules"], scales["rules"] = rules, _RULES
+    return inputs, scales
 
 
 def _joined(
@@ -232,9 +258,30 @@ def train(plan: ModelPlan, folder: Path, vectors: Vectors, models: Path, cards: 
     data = json.dumps(header(plan, name, results), separators=(",", ":")).encode()
     models.mkdir(parents=True, exist_ok=True)
     (models / f"{name}.json").write_bytes(data)
+    gap = check(MiniLMDetector(models / f"{name}.json"), results, docs, vectors, lexicon)
     cards.mkdir(parents=True, exist_ok=True)
     (cards / f"{name}.md").write_text(card(name, data, results), encoding="utf-8")
-    return f"{name}: {len(data)} bytes"
+    return f"{name}: {len(data)} bytes; heads learnt and shipped differ by at most {gap:.4f}"
+
+
+def check(
+    detector: MiniLMDetector,
+    results: Sequence[Result],
+    docs: Sequence[Doc],
+    vectors: Vectors,
+    lexicon: Lexicon,
+) -> float:
+    """Return the largest difference of raw head scores over some documents, learnt and shipped."""
+    gap = 0.0
+    for result in results:
+        own = result.plan.docs(list(docs))
+        some = [own[i] for i in sample(own)[::200] if len(own[i].text) < READ]
+        windows = Windows(some, lexicon, vectors)
+        for doc, learnt in zip(some, windows.scores(result.head), strict=True):
+            seen = detector.read(doc.text)
+            if seen is not None:
+                gap = max(gap, abs(seen.inputs[f"head.{result.plan.label}"] - float(learnt)))
+    return gap
 
 
 def main() -> int:
