@@ -79,7 +79,7 @@ def card(name: str, data: bytes, results: Sequence[Result]) -> str:
         f"# Model card: `{name}`", "",
         "<!-- Written by `python -m training.minilm`; do not edit. -->", "",
         _INTRO[name],
-        _HOW.format(guard=guard, times="hundred"),
+        _HOW.format(guard=guard, times="500"),
         f"File: `{name}.json`, {len(data):,} bytes, SHA-256 `{hashlib.sha256(data).hexdigest()}`.",
         "", "## Cautions", "", _CAUTIONS[name], "## Data", "", LICENCES,
         "Weights of MiniLM-L6-v2: Apache-2.0, from a package of its own; none are shipped.", "",

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from railwright.detectors import MissingExtraError, _classifier, _minilm, get
@@ -43,6 +43,7 @@ def detector(name: str) -> MiniLMDetector:
     return found
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab .!?\n字", max_size=1500))
 def test_chunks_cover_every_word_once_and_stay_small(text: str) -> None:
     pieces = LEXICON.pieces(text)
@@ -57,6 +58,7 @@ def test_chunks_cover_every_word_once_and_stay_small(text: str) -> None:
         assert first.end - before.start > CHUNK  # it would not have fitted
 
 
+@settings(deadline=None)
 @given(st.integers(0, 300), st.integers(2, 40), st.randoms(use_true_random=False))
 def test_the_chosen_are_spread_and_hold_the_most_suspicious(count: int, most: int, random) -> None:  # type: ignore[no-untyped-def]
     suspicion = [random.random() for _ in range(count)]
