@@ -63,8 +63,9 @@ class Result(NamedTuple):
         plan: the head of the small tier with the same label.
         head: weights and, last, the bias.
         stack: for each input the raw scores that stand for 0 and 1.
-        tables, small, ruleless: figures of all tiers together, of the small tier alone and of both
-            classifiers without the rules, on the same rows and on the same scale.
+        tables, ruleless: figures of all tiers together, and of both classifiers without the rules.
+        small, rescaled: those of the small tier alone on the same rows: its raw scores, as in its
+            card, and on the scale that the stack puts them on.
         again: ``tables`` with heads learnt from resamples of the training documents.
         trained_on: the documents that trained the head.
     """
@@ -74,6 +75,7 @@ class Result(NamedTuple):
     stack: dict[str, tuple[float, float]]
     tables: list[ChannelTable]
     small: list[ChannelTable]
+    rescaled: list[ChannelTable]
     ruleless: list[ChannelTable]
     again: list[list[ChannelTable]]
     trained_on: list[Doc]
@@ -171,10 +173,14 @@ def learn(plan: HeadPlan, docs: list[Doc], lexicon: Lexicon, vectors: Vectors) -
     head_name, small_name = f"head.{plan.label}", f"small.{plan.label}"
 
     def tables(folds: Sequence[_Fold], names: Sequence[str]) -> list[ChannelTable]:
+        """Return the figures of some inputs; of none: the raw scores of the small tier."""
         raw = np.zeros(len(learner.docs))
         for fold in folds:
             inputs, scales = _inputs(plan.label, fold, rules, learner.reference)
             kept = {name: inputs[name] for name in names if name in inputs}
+            if not names:
+                raw[fold.test] = fold.small[fold.test]
+                continue
             raw[fold.test] = _joined(kept, {name: scales[name] for name in kept})[fold.test]
         scores = logistic(raw)
         return [channel_table(learner.docs, scores, channel) for channel in plan.channels]
@@ -185,6 +191,7 @@ def learn(plan: HeadPlan, docs: list[Doc], lexicon: Lexicon, vectors: Vectors) -
         head,
         _inputs(plan.label, folds[0], rules, learner.reference)[1],
         tables(folds, everything),
+        tables(folds, ()),
         tables(folds, (small_name,)),
         tables(folds, (head_name, small_name)),
         [

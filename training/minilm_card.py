@@ -43,8 +43,8 @@ model is put on one scale by harmless texts that never train any (GPTeacher for 
 `harm`, HaluEval and Presidio for `embedded_instruction`), as the shipped one is. To save computing,
 vectors exist for a sample only: the first 400 attacks and 300 harmless texts of each set by hash,
 of each text the first 2,400 characters. Harmless sets made only to measure weigh less than in the
-card of the small tier, and its models are put on one scale here, so the column "small tier" differs
-from that card.
+card of the small tier, so the column "small tier" is that tier on these rows, measured as its card
+does; "rescaled" is the same tier put on the common scale, which is what the sum starts from.
 Intervals are exact (Clopper-Pearson, 95 %) and treat rows as independent, which rows of one
 template are not.
 """
@@ -97,14 +97,13 @@ def card(name: str, data: bytes, results: Sequence[Result]) -> str:
 def _beside(results: Sequence[Result]) -> list[str]:
     lines = [
         "Detection at a true 1 % | 5 % of harmless texts:", "",
-        "| output, channel | n | small tier | with vectors, without rules | all |",
-        "|---|---|---|---|---|",
+        "| output, channel | n | small tier | rescaled | with vectors, without rules | all |",
+        "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for result in results:
-        tables = zip(result.small, result.ruleless, result.tables, strict=True)
-        for small, ruleless, both in tables:
-            place = f"`{result.plan.label}`, {both.channel}"
-            lines += _rows(place, (small, ruleless, both))
+        columns = (result.small, result.rescaled, result.ruleless, result.tables)
+        for tables in zip(*columns, strict=True):
+            lines += _rows(f"`{result.plan.label}`, {tables[-1].channel}", tables)
     return lines
 
 
