@@ -56,6 +56,8 @@ _CAUTIONS = {
 - The rules were written with knowledge of published attacks, AgentDojo's and InjecAgent's among
   them, so their share of the figures is flattered: the column "without rules" leaves them out.
 - The vectors are English: other languages are left to the small tier and the rules.
+- In tool results the gain comes from the rules: vectors without them detect less than the small
+  tier at 1 %. InjecAgent's plain cases (`injecagent_base`) pass either way.
 - Penalty, whitening and the power of a set's size were chosen among a dozen while looking at the
   table of user input, so it is flattered a little; documents and tool results were not looked at.
 - The 1 % of documents rests on 678 harmless texts, that of tool results on 317: calibrate on your
@@ -109,8 +111,8 @@ def _beside(results: Sequence[Result]) -> list[str]:
 
 def _again(results: Sequence[Result]) -> list[str]:
     lines = [
-        "", "With heads learnt from other resamples of the training documents (Poisson bootstrap),",
-        "all sources together detect, at 1 % of harmless texts:", "",
+        "", "With heads learnt from other resamples of the training documents (Poisson bootstrap;",
+        "each holds some 63 % of them), all together detect, at 1 % of harmless texts:", "",
     ]  # fmt: skip
     for result in results:
         for i, table in enumerate(result.tables):
