@@ -25,7 +25,7 @@ def corpus() -> tuple[list[Any], dict[str, Any]]:
 
     random = np.random.default_rng(7)
     docs, vectors = [], {}
-    for number in range(60):
+    for number in range(400):
         positive = number % 2 == 0
         lines = [f"document {number} line {k} " + "word " * 36 for k in range(3)]
         spans = ((len(lines[0]) + 1, len(lines[0]) + 9),) if positive and number % 4 == 0 else ()
@@ -33,7 +33,7 @@ def corpus() -> tuple[list[Any], dict[str, Any]]:
         docs.append(Doc("\n".join(lines), name, name, DOCUMENT, positive, spans))
         for k, line in enumerate(lines):
             vector = random.normal(size=WIDTH) / WIDTH**0.5
-            vector[0] += 1.0 if positive and k == 1 else 0.0
+            vector[0] += 3.0 if positive and k == 1 else 0.0
             vectors[line.strip()] = vector
     return docs, vectors
 
@@ -55,13 +55,13 @@ def test_a_head_finds_the_direction_of_the_chunk_that_counts(tmp_path: Path) -> 
     windows = Windows(docs, Lexicon({}), kept(tmp_path, vectors))
     # Three chunks give three windows of one, two of two and one of all; four hold the second.
     assert len(windows.matrix) == 6 * len(docs)
-    assert windows.touched.sum() == 15 * 4 + 45 * 6
-    train = range(40)
+    assert windows.touched.sum() == 100 * 4 + 300 * 6
+    train = range(300)
     theta = windows.fit(train, 1e-2, 0.3)
     assert int(np.abs(theta[:-1]).argmax()) == 0
     scores = windows.scores(theta)
     labels = np.asarray([doc.positive for doc in docs])
-    assert scores[40:][labels[40:]].min() > scores[40:][~labels[40:]].max()
+    assert scores[300:][labels[300:]].min() > scores[300:][~labels[300:]].max()
     assert (windows.fit(train, 1e-2, 0.3) == theta).all()
     again = windows.fit(train, 1e-2, 0.3, seed=1)
     assert (again != theta).any()
