@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from railwright.detectors import _model_file
 from railwright.detectors._base import DetectorBase
+from railwright.detectors._calibrated import calibrated, lowest
 from railwright.detectors._ngrams import (
     BEGIN,
     MAX_TOKENS,
@@ -194,16 +195,12 @@ class ClassifierDetector(DetectorBase):
         self.name = model.name
         self.version = model.digest
         self._floor = [
-            floor[label] if floor is not None else self._lowest(label) for label in model.labels
+            floor[label] if floor is not None else lowest(model.thresholds.get(label, {}))
+            for label in model.labels
         ]
 
         # Raw scores below these need no further look; the margin covers the rounding of scores.
         self._least = [_inverse(floor) - 1e-3 for floor in self._floor]
-
-    def _lowest(self, label: str) -> float:
-        channels = self.model.thresholds.get(label, {})
-        values = [value for rates in channels.values() for value in rates.values()]
-        return min(values, default=0.5)
 
     def threshold(self, label: str, channel: str, rate: float) -> float:
         """Return the score that this share of harmless texts of a channel reached in calibration.
@@ -216,17 +213,7 @@ class ClassifierDetector(DetectorBase):
         Raises:
             KeyError: the model was not calibrated for these.
         """
-        try:
-            return self.model.thresholds[label][channel][f"{rate:g}"]
-        except KeyError:
-            known = {
-                (name, place, share)
-                for name, places in self.model.thresholds.items()
-                for place, shares in places.items()
-                for share in shares
-            }
-            message = f"{self.name} is not calibrated for {label}, {channel}, {rate:g}; it is for "
-            raise KeyError(message + ", ".join(map(str, sorted(known)))) from None
+        return calibrated(self.name, self.model.thresholds, label, channel, rate)
 
     def score(self, text: str) -> dict[str, float]:
         """Return for each label the highest score of any window; 0 for a text without tokens."""

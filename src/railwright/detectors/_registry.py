@@ -16,6 +16,8 @@ _BUILT_IN = {
     "abstention": "railwright.detectors._abstention:AbstentionDetector",
     "harm_classifier": "railwright.detectors._classifier:harm",
     "injection_classifier": "railwright.detectors._classifier:injection",
+    "harm_minilm": "railwright.detectors._minilm:harm",
+    "injection_minilm": "railwright.detectors._minilm:injection",
     "groundedness": "railwright.detectors._groundedness:GroundednessDetector",
     "injection_marker": "railwright.detectors._injection:InjectionMarkerDetector",
     "json_schema": "railwright.detectors._schema:SchemaDetector",

@@ -69,7 +69,8 @@ class RuleEntry(Model):
     labels: Texts = Field(default=(), description="Only findings with these labels; all if empty")
     threshold: Score | NumberByTier | None = None
     rate: Score | NumberByTier | None = Field(
-        default=None, description="False-positive rate; the threshold comes from `calibration`"
+        default=None,
+        description="False-positive rate; its threshold: from `calibration`, else the detector",
     )
     action: Action | ActionByTier
     mode: ModeEntry | None = None
