@@ -1,9 +1,9 @@
-"""Does an answer refuse, partly refuse or deflect? Rules over sentences, no trained weights.
+"""Does an answer refuse, partly refuse or deflect? The rules over sentences.
 
 Every sentence is matched against the rules of its language; what counts is who speaks (first
 person, not quoted speech or code), what is denied (help, not a fact), where it stands, and what
-comes after it. The rules and weights are written by hand. How well they agree with people is
-measured by ``benchmarks/refusal_quality.py``.
+comes after it. The rules and weights are written by hand; ``_refusal_detector`` has a trained model
+weigh what they found.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Literal
 
 import msgspec
 
-from railwright.detectors._base import DetectorBase
 from railwright.detectors._refusal_languages import LANGUAGES, likely_languages
 from railwright.detectors._refusal_rules import (
     ASKS_FACTS,
@@ -33,7 +32,6 @@ from railwright.detectors._refusal_rules import (
     Rule,
 )
 from railwright.detectors._text import Span, sentences
-from railwright.detectors.interface import Context, Detection
 
 Label = Literal["", "refusal", "partial_refusal", "deflection"]
 
@@ -44,7 +42,7 @@ _OPENING_UNITS = 4
 _MAX_UNITS = 200
 _STRONG = 0.7
 # Late in an answer, only these are a refusal of it and not a remark.
-_SAYS_NO = frozenset(
+SAYS_NO = frozenset(
     {"inability", "declines", "policy", "bare", "not-something", "rather-not", "does-not-condone"}
 )
 _PLAIN = str.maketrans("’‘ʼ＇`“”„«»", '\'\'\'\'`"""""')
@@ -100,7 +98,7 @@ def _matches(rules: tuple[Rule, ...], sentence: str) -> tuple[tuple[str, float],
     return tuple((r.name, r.weight) for r in rules if r.pattern.search(sentence))
 
 
-def _prepare(text: str) -> str:
+def prepare(text: str) -> str:
     """Return the text of equal length with code and quoted speech blanked out."""
     plain = text.translate(_PLAIN)
     plain = _CODE.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), plain)
@@ -146,7 +144,7 @@ def _read_foreign(sentence: str, span: Span, language: str) -> Unit:
 
 def read_units(text: str, language: str = "") -> list[Unit]:
     """Return the sentences of ``text`` with the rules that each matches."""
-    plain = _prepare(text)
+    plain = prepare(text)
     tag = language.split("-", maxsplit=1)[0].lower()
     # English falls to the English rules alone; what is not known is guessed.
     tags = (tag,) if tag in LANGUAGES else likely_languages(plain)
@@ -165,12 +163,13 @@ def read_units(text: str, language: str = "") -> list[Unit]:
     return units
 
 
-def _opening(units: list[Unit]) -> list[Unit]:
+def opening_of(units: list[Unit]) -> list[Unit]:
+    """Return the first sentences, where what only counts towards a refusal counts."""
     limit = units[0].span.start + _OPENING_CHARS
     return [u for i, u in enumerate(units) if i < _OPENING_UNITS and u.span.start < limit]
 
 
-def _content_follows(text: str, units: list[Unit], last: Unit) -> bool:
+def content_follows(text: str, units: list[Unit], last: Unit) -> bool:
     """Say whether something beside refusing and advising follows the last refusing sentence."""
     after = [u for u in units if u.span.start > last.span.start]
     items = sum(u.is_item for u in after)
@@ -213,13 +212,17 @@ def assess(text: str, language: str = "", prompt: str = "") -> Assessment:
 
     Linear in the length of the text. An empty text is no refusal.
     """
-    units = read_units(text, language)
+    return assess_units(text, read_units(text, language), prompt)
+
+
+def assess_units(text: str, units: list[Unit], prompt: str = "") -> Assessment:
+    """Return the reading of ``text``, given its sentences (``read_units``)."""
     if not units:
         return Assessment("", 0.0, Span(0, len(text)))
-    opening = _opening(units)
+    opening = opening_of(units)
     strong = [u for u in units if u.strong >= _STRONG]
     early = [u for u in strong if u.span.start <= opening[-1].span.start]
-    if opening[0].is_eager and not any(_SAYS_NO.intersection(u.rules) for u in early):
+    if opening[0].is_eager and not any(SAYS_NO.intersection(u.rules) for u in early):
         early = []
     if early:
         return _explicit(text, units, strong, early)
@@ -230,7 +233,7 @@ def assess(text: str, language: str = "", prompt: str = "") -> Assessment:
         soft = _weigh_against(prompt, text, opening, soft)
     if soft >= THRESHOLD:
         return _implicit(opening, soft, names)
-    return _late(units, [u for u in strong if _SAYS_NO.intersection(u.rules)], soft)
+    return _late(units, [u for u in strong if SAYS_NO.intersection(u.rules)], soft)
 
 
 def _weigh_against(prompt: str, text: str, opening: list[Unit], soft: float) -> float:
@@ -256,9 +259,9 @@ def _gives_anyway(units: list[Unit], opening: list[Unit]) -> bool:
 
 
 def _explicit(text: str, units: list[Unit], strong: list[Unit], early: list[Unit]) -> Assessment:
-    soft, _ = _soft_score(_opening(units))
+    soft, _ = _soft_score(opening_of(units))
     score = _noisy_or((early[0].strong, soft * 0.5))
-    content = _content_follows(text, units, early[0])
+    content = content_follows(text, units, early[0])
     before = [u for u in units if u.span.start < early[0].span.start]
     if any(u.is_eager for u in before):
         content, score = True, score * 0.7
@@ -285,28 +288,3 @@ def _late(units: list[Unit], strong: list[Unit], soft: float) -> Assessment:
         return Assessment("", 0.4, whole, strong[0].rules, has_content=True)
     score = 0.7 * strong[0].strong
     return Assessment("partial_refusal", score, _span(strong), strong[0].rules, has_content=True)
-
-
-class RefusalDetector(DetectorBase):
-    """Find refusals, partial refusals and deflections.
-
-    Labels: ``refusal`` (says no and gives nothing), ``partial_refusal`` (says no to a part, or
-    says no and then gives something; below 0.7 when that
-    may be what was asked for), ``deflection`` (gives nothing of what was asked without
-    saying no: rejects the premise, or points to help). At most one finding per text.
-    ``context.language`` chooses the rules; without it the language is guessed. English rules
-    always apply as well, because models fall back to English.
-    """
-
-    name = "refusal"
-    version = "1"
-
-    def detect(self, text: str, context: Context | None = None) -> list[Detection]:
-        """Return one finding that spans the refusing sentences, or none."""
-        known = context or Context()
-        reading = assess(text, known.language, known.prompt)
-        if not reading.label:
-            return []
-        rules = "+".join(reading.rules)
-        start, end = reading.span
-        return [Detection(start, end, reading.label, reading.score, rules, self.name)]

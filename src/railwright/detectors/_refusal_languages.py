@@ -225,6 +225,8 @@ _FUNCTION_WORDS = {
 }
 _WORDS = {tag: frozenset(words.split()) for tag, words in _FUNCTION_WORDS.items()}
 _TOKEN = re.compile(r"[^\W\d_]+")
+# Scripts of languages that have no rules here: Cyrillic, Arabic, Devanagari, Hangul.
+_OTHER_SCRIPT = re.compile(r"[\u0400-\u04ff\u0600-\u06ff\u0900-\u097f\uac00-\ud7a3]")
 
 
 def likely_languages(text: str) -> tuple[str, ...]:
@@ -238,6 +240,8 @@ def likely_languages(text: str) -> tuple[str, ...]:
         return ("ja",)
     if _HAN.search(head):
         return ("zh",)
+    if _OTHER_SCRIPT.search(head):
+        return ()
     tokens = _TOKEN.findall(head)
     counts = {tag: sum(t in words for t in tokens) for tag, words in _WORDS.items()}
     english = counts.pop("en")
@@ -248,3 +252,14 @@ def likely_languages(text: str) -> tuple[str, ...]:
     if english > counts[ranked[0]]:
         return ()
     return tuple(ranked)
+
+
+def reads_as_english(text: str) -> bool:
+    """Say whether the first 600 characters hold more function words of English than of others."""
+    head = text[:600].lower()
+    if _KANA.search(head) or _HAN.search(head) or _OTHER_SCRIPT.search(head):
+        return False
+    tokens = _TOKEN.findall(head)
+    counts = {tag: sum(t in words for t in tokens) for tag, words in _WORDS.items()}
+    english = counts.pop("en")
+    return english > max(counts.values())

@@ -24,7 +24,7 @@ _BUILT_IN = {
     "exfiltration": "railwright.detectors._packs:exfiltration",
     "injection": "railwright.detectors._packs:injection",
     "pii": "railwright.detectors._packs:pii",
-    "refusal": "railwright.detectors._refusal:RefusalDetector",
+    "refusal": "railwright.detectors._refusal_detector:RefusalDetector",
     "secrets": "railwright.detectors._packs:secrets",
     "similarity": "railwright.detectors._similarity:SimilarityDetector",
     **FACTORIES,
