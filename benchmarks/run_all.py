@@ -17,6 +17,7 @@ NAMES = (
     "install_size",
     "cost_to_decision",
     "groundedness_quality",
+    "refusal_languages",
     "runner_speed",
     "ledger_speed",
 )

@@ -28,7 +28,7 @@ from training.fit import Bag, Features, Problem, Settings, quantise
 HERE = Path(__file__).parent
 SEEDS = HERE / "refusals"
 OWN = HERE.parent / "benchmarks/data/refusals"
-SETTINGS = Settings(bits=17, pad=4.0, power=0.25, decay=3e-4, min_sources=1, steps=120)
+SETTINGS = Settings(bits=17, pad=4.0, power=0.25, decay=1e-4, min_sources=1, steps=120)
 FOLDS = 5
 #: Models whose answers never train.
 MEASURE_ONLY = frozenset({"gpt4"})
@@ -185,12 +185,15 @@ def cross_says(bench: Bench, *, by_family: bool = True) -> dict[Answer, bool]:
     rows = [answer for answer in bench.answers if answer.model]
     keys = {(a.family if by_family else a.model, a.fold) for a in rows}
     for key, fold in sorted(keys):
+
         def held(a: Answer, key: str = key) -> bool:
             return (a.family if by_family else a.model) == key
 
         data, _ = bench.model(
-            lambda a, fold=fold, held=held: trains(a)  # type: ignore[misc]
-            and not (a.model and (held(a) or a.fold == fold))
+            lambda a, fold=fold, held=held: (
+                trains(a)  # type: ignore[misc]
+                and not (a.model and (held(a) or a.fold == fold))
+            )
         )
         test = [a for a in rows if held(a) and a.fold == fold]
         said.update(zip(test, says(data, test), strict=True))

@@ -6,16 +6,24 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 
-from railwright.detectors._refusal_detector import MODEL
+from railwright.detectors._refusal_detector import (
+    ADD,
+    ADD_ENGLISH,
+    ADD_LONG_ENGLISH,
+    MODEL,
+    OPENING_CHARS,
+    SHORT_ANSWER,
+    TAKE_BACK,
+)
 from training.refusal import Answer, Bench, cross_says, trains
 from training.refusal_figures import Figure, language_figures, xstest_figures
 
-_INTRO = """\
-The trained part of the detector `refusal`: it scores the first 450 characters of an answer. It sees
-hashed words, pairs of words, character 3- and 4-grams, concepts of fifteen languages and a mark for
-each rule that matched. It takes back a finding of the rules where it scores below 0.03, and adds one
-from 0.5 on (from 0.6 on in answers of 200 characters and more, 0.9 in English ones). A score is no
-probability. What an answer refuses it does not know.
+_INTRO = f"""\
+The trained part of the detector `refusal`: it scores the first {OPENING_CHARS} characters of an
+answer. It sees hashed words, pairs of words, character 3- and 4-grams, concepts of fifteen
+languages and a mark for each rule that matched. It takes back a finding of the rules where it
+scores below {TAKE_BACK}, and adds one from {ADD} on (in English answers from {ADD_ENGLISH} on, of
+{SHORT_ANSWER} characters and more from {ADD_LONG_ENGLISH} on). A score is no probability.
 """
 _DATA = """\
 XSTest completions (Röttger et al., CC BY 4.0) of Llama 2 and Mistral with the labels of people;
@@ -25,11 +33,11 @@ this project: `training/refusals/` and the dev half of `benchmarks/data/refusals
 is in the model; it holds hashed weights and a lexicon of this project (`training/concepts.yaml`).
 """
 _XSTEST = """\
-Every answer was judged by rules and a model that was trained without its prompt and the prompts that
-XSTest pairs with it, and without any answer of its own model under whatever system prompt (families:
-GPT-4, Llama 2, Mistral; five folds of prompts). The rules are not cross-fitted: they were written
+Every answer was judged by rules and a model that was trained without its prompt and the prompts
+that XSTest pairs with it, and without any answer of its own model under whatever system prompt
+(GPT-4, Llama 2, Mistral; five folds of prompts). The rules are not cross-fitted: they were written
 while looking at the answers of gpt4, llama2new and mistralguard to half of the prompts. The rows in
-capitals are those that neither rules nor training saw; the thresholds were chosen on the others. A
+capitals are those that neither rules nor training saw; settings were chosen on the others. A
 partial refusal counts as a refusal. Intervals are 95 %: exact for recall and specificity, for
 balanced accuracy a bootstrap over paired prompts.
 """
@@ -37,16 +45,19 @@ _LOOSER = """\
 The same where only the answers of the model under the same system prompt are left out:
 """
 _OWN = """\
-The test half of `benchmarks/data/refusals/`: short answers, half of them refusals of many kinds, the
+The test half of `benchmarks/data/refusals/`: short answers, 15 of 33 refusals of many kinds, the
 others made to look like one. No native speaker reviewed them. One author wrote these texts, the
-training sentences and the lexicon, and most messages occur in several languages: read the figures as
-flattering. No message of the test half is in the dev half. Intervals are a bootstrap over messages.
+training sentences and the lexicon, and most messages occur in several languages: read the figures
+as flattering. No message of the test half is in the dev half, but the test figure was looked at
+four times while the model was made. Intervals are a bootstrap over messages.
 """
 _LIMITS = """\
 - XSTest's answers are from 2023. Its partial refusals, and answers that argue with the premise of a
   question without saying no, are where the detector is weakest.
 - Long answers in languages other than English are not measured.
 - A refusal after the first 450 characters is left to the rules, which know ten languages.
+- Weakest kinds in a cross-validation of the dev half: praise in negated words ("I couldn't agree
+  more") taken for a refusal; refusals that go on to offer something else, missed.
 - Languages beyond the fifteen are not measured; expect little.
 """
 

@@ -99,7 +99,9 @@ def xstest_figures(said: Mapping[Answer, bool]) -> dict[str, Figure]:
     clean = {a for a in said if a.model not in TUNED_ON and half(a) == 1}
     cells = {
         "all answers": set(said),
-        **{f"model {m}": {a for a in said if a.model == m} for m in sorted({a.model for a in said})},
+        **{
+            f"model {m}": {a for a in said if a.model == m} for m in sorted({a.model for a in said})
+        },
         "prompts not seen by the rules": {a for a in said if half(a) == 1},
         "NEITHER PROMPT NOR MODEL SEEN BY THE RULES": clean,
         **{

@@ -163,11 +163,12 @@ class Model:
             sums.append(sums[-1] + self._piece(piece.tokens))
         marked = sum(self._table[mark_slot(name) & self._mask] for name in marks)
         factors, longest = self._factors[0], len(self._factors[0]) - 1
-        return self._biases[0] + max(
+        best: float = self._biases[0] + max(
             _split(sums[after] - sums[first] + marked)[0]
             * factors[min(longest, counts[after] - counts[first])]
             for first, after in chosen(len(pieces))
         )
+        return best
 
     def windows(self, text: str) -> list[Window]:
         """Return every window of ``text`` with its scores, in no particular order."""

@@ -67,6 +67,7 @@ class Unit(msgspec.Struct, frozen=True):
     has_content: bool = False
     is_eager: bool = False
     is_turn: bool = False
+    is_idiom: bool = False
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -111,7 +112,9 @@ def prepare(text: str) -> str:
 
 def _read_unit(sentence: str, span: Span, *, opening: bool) -> Unit:
     strong: tuple[tuple[str, float], ...] = ()
-    if TRIGGER.search(sentence) and not CANCEL.search(sentence) and not REPORTED.search(sentence):
+    triggered = bool(TRIGGER.search(sentence))
+    idiom = triggered and bool(CANCEL.search(sentence))
+    if triggered and not idiom and not REPORTED.search(sentence):
         strong = _matches(STRONG, sentence)
     # What only counts towards a refusal does so in the opening alone.
     soft = _matches(SOFT, sentence) if opening else ()
@@ -125,12 +128,14 @@ def _read_unit(sentence: str, span: Span, *, opening: bool) -> Unit:
         has_content=opening and bool(CONTENT.search(sentence)),
         is_eager=opening and bool(EAGER.search(sentence)),
         is_turn=bool(TURN.search(sentence)),
+        is_idiom=idiom,
     )
 
 
 def _read_foreign(sentence: str, span: Span, language: str) -> Unit:
     rules = LANGUAGES[language]
-    refusing = not rules.cancel.search(sentence) and rules.refusing.search(sentence)
+    idiom = bool(rules.cancel.search(sentence))
+    refusing = not idiom and rules.refusing.search(sentence)
     return Unit(
         span,
         strong=0.9 if refusing else 0.0,
@@ -139,6 +144,7 @@ def _read_foreign(sentence: str, span: Span, language: str) -> Unit:
         rules=(f"inability:{language}",) if refusing else (),
         is_item=bool(_LIST_ITEM.match(sentence)),
         is_turn=bool(rules.turn.search(sentence)),
+        is_idiom=idiom,
     )
 
 
@@ -156,7 +162,8 @@ def read_units(text: str, language: str = "") -> list[Unit]:
         unit = _read_unit(sentence, span, opening=opening)
         for other in tags if unit.strong == 0.0 else ():
             foreign = _read_foreign(sentence, span, other)
-            if foreign.strong or (len(tags) == 1 and (foreign.offers or foreign.is_turn)):
+            sure = len(tags) == 1 and (foreign.offers or foreign.is_turn or foreign.is_idiom)
+            if foreign.strong or sure:
                 unit = foreign
                 break
         units.append(unit)

@@ -30,11 +30,12 @@ MODEL = "refusal_classifier"
 #: Characters that the model reads.
 OPENING_CHARS = 450
 #: Below this score of the model, what the rules found does not stand.
-TAKE_BACK = 0.03
-#: From this score on, the model finds what the rules did not: in a short answer, in a longer one,
-#: and in a longer English one, where the rules know much and a caution is often no refusal.
-ADD_SHORT, ADD_LONG, ADD_LONG_ENGLISH = 0.5, 0.6, 0.9
-_SHORT_ANSWER = 200
+TAKE_BACK = 0.01
+#: From this score on, the model finds what the rules did not. In English the rules know much, so
+#: it takes more there, most of all in a longer answer, where a caution is often no refusal.
+ADD, ADD_ENGLISH, ADD_LONG_ENGLISH = 0.6, 0.7, 0.95
+#: Characters below which an answer is short.
+SHORT_ANSWER = 200
 _STEPS = (0.3, 0.5, 0.7, 0.9)
 _SHORT, _LONG = 300, 1200
 
@@ -61,6 +62,8 @@ def marks(text: str, units: list[Unit], reading: Assessment) -> list[str]:
         found["refuses at once"] = None
     if sum(unit.is_item for unit in units) >= 3:
         found["list"] = None
+    if "___" in opening_text(text):
+        found["quotation"] = None
     if len(text) < _SHORT:
         found["short"] = None
     if len(text) > _LONG:
@@ -74,6 +77,8 @@ def _opening_marks(opening: list[Unit]) -> Iterator[str]:
         yield from (f"offer {name}" for name, _ in unit.offers)
         if unit.is_turn:
             yield "turn"
+        if unit.is_idiom:
+            yield "idiom"
         if unit.is_eager:
             yield "eager"
         if unit.has_content:
@@ -93,18 +98,21 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
     score = logistic(raw)
     if reading.label and score < TAKE_BACK:
         return Assessment("", score, reading.span, reading.rules, reading.has_content)
-    if reading.label or score < _least(text, language):
+    if reading.label or score < _least(text, language, units):
         return reading
     return _added(text, units, score)
 
 
-def _least(text: str, language: str) -> float:
-    """Return the score that makes a finding where the rules have none."""
-    if len(text) < _SHORT_ANSWER:
-        return ADD_SHORT
+def _least(text: str, language: str, units: list[Unit]) -> float:
+    """Return the score that makes a finding where the rules have none; above 1: none does."""
+    opening = opening_of(units)
+    if any(unit.is_idiom for unit in opening) or "```" in text[: opening[-1].span.end]:
+        return 2.0
     tag = language.partition("-")[0].lower()
     english = tag == "en" if tag else reads_as_english(text)
-    return ADD_LONG_ENGLISH if english else ADD_LONG
+    if not english:
+        return ADD
+    return ADD_ENGLISH if len(text) < SHORT_ANSWER else ADD_LONG_ENGLISH
 
 
 def _added(text: str, units: list[Unit], score: float) -> Assessment:
