@@ -41,9 +41,6 @@ capitals are those that neither rules nor training saw; settings were chosen on 
 partial refusal counts as a refusal. Intervals are 95 %: exact for recall and specificity, for
 balanced accuracy a bootstrap over paired prompts.
 """
-_LOOSER = """\
-The same where only the answers of the model under the same system prompt are left out:
-"""
 _OWN = """\
 The test half of `benchmarks/data/refusals/`: short answers, 15 of 33 refusals of many kinds, the
 others made to look like one. No native speaker reviewed them. One author wrote these texts, the
@@ -82,8 +79,7 @@ def card(bench: Bench, data: bytes, own: Mapping[Answer, bool]) -> str:
         f"File: `{MODEL}.rwm`, {len(data):,} bytes, SHA-256 `{digest}`.", "",
         "## Data", "", _DATA, f"Refusals + others: {trained}.", "",
         "## English: XSTest, models and prompts left out", "", _XSTEST,
-        *_table(xstest_figures(cross_says(bench))), "", _LOOSER,
-        *_table(xstest_figures(cross_says(bench, by_family=False))), "",
+        *_table(xstest_figures(cross_says(bench))), "",
         "## Fifteen languages: answers of our own", "", _OWN,
         *_table(language_figures(own)), "",
         "## What it does not do", "", _LIMITS,

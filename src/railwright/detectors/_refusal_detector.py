@@ -51,7 +51,11 @@ def opening_text(text: str) -> str:
 
 
 def marks(text: str, units: list[Unit], reading: Assessment) -> list[str]:
-    """Return what the rules say of an answer, as names for the model."""
+    """Return what the rules say of an answer and its form, as names for the model."""
+    return _marks(text, units, reading, opening_text(text))
+
+
+def _marks(text: str, units: list[Unit], reading: Assessment, head: str) -> list[str]:
     opening = opening_of(units)
     found = dict.fromkeys(_opening_marks(opening))
     for unit in units[len(opening) :]:
@@ -62,7 +66,7 @@ def marks(text: str, units: list[Unit], reading: Assessment) -> list[str]:
         found["refuses at once"] = None
     if sum(unit.is_item for unit in units) >= 3:
         found["list"] = None
-    if "___" in opening_text(text):
+    if "___" in head:
         found["quotation"] = None
     if len(text) < _SHORT:
         found["short"] = None
@@ -94,11 +98,12 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
     reading = assess_units(text, units, prompt)
     if not units:
         return reading
-    raw = model.best(opening_text(text), windows, marks(text, units, reading))
+    head = opening_text(text)
+    raw = model.best(head, windows, _marks(text, units, reading, head))
     score = logistic(raw)
     if reading.label and score < TAKE_BACK:
         return Assessment("", score, reading.span, reading.rules, reading.has_content)
-    if reading.label or score < _least(text, language, units):
+    if reading.label or score < ADD or score < _least(text, language, units):
         return reading
     return _added(text, units, score)
 
