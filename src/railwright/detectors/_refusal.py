@@ -51,9 +51,10 @@ _QUOTED = re.compile(r"\"[^\"\n]{3,400}\"|(?<!\w)'[^'\n]{3,200}'(?!\w)")
 _REDIRECTS = frozenset({"instead", "crisis", "seek-help"})
 _REDIRECTING = tuple(r for r in OFFER if r.name in _REDIRECTS)
 # No redirecting rule matches a sentence without one of these: a cheap look before the dear ones.
-_REDIRECT_HINTS = tuple(
-    ["suicide", "crisis", "lifeline", "samaritans", "seelsorge", "alone", "sorry", "sad", "concerned", "professional", "988", "instead", "seek", "get", "find", "reach", "talk"]
-)
+_REDIRECT_HINTS = (
+    "suicide", "crisis", "lifeline", "samaritans", "seelsorge", "alone", "sorry", "sad",
+    "concerned", "professional", "988", "instead", "seek", "get", "find", "reach", "talk",
+)  # fmt: skip
 #: An answer that turns ("however, ...") and goes on for this long has given something.
 _MUCH = 400
 _LIST_ITEM = re.compile(r"^(?:\d{1,2}[.)]|[-*•]|step \d)\s*\S")
