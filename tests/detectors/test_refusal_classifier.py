@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def word(text: str) -> int:
 
 def test_answers_in_fifteen_languages(benchmark: ModuleType) -> None:
     rows = benchmark.read("test")
-    by_language = {row.language: [] for row in rows}
+    by_language: dict[str, list[Any]] = {row.language: [] for row in rows}
     for row in rows:
         by_language[row.language].append(row)
     assert len(by_language) == 15
