@@ -1,8 +1,8 @@
 """Run every benchmark that needs no data of others, one after the other, and sum up.
 
 Exit code 1 when any misses its limit. The others take a folder of public data or of peers as their
-argument: ``classifier_quality.py``, ``minilm_quality.py``, ``framework_ids.py``, ``refusal_quality.py``,
-``load_public_sets.py``, ``national_checks.py``, ``pii_quality.py`` and
+argument: ``classifier_quality.py``, ``minilm_quality.py``, ``framework_ids.py``,
+``refusal_quality.py``, ``load_public_sets.py``, ``national_checks.py``, ``pii_quality.py`` and
 ``runner_speed.py --inspect VENV``.
 """
 
@@ -18,6 +18,7 @@ NAMES = (
     "install_size",
     "cost_to_decision",
     "groundedness_quality",
+    "refusal_languages",
     "runner_speed",
     "ledger_speed",
     "telemetry_cost",

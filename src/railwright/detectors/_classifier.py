@@ -10,7 +10,7 @@ of a kind it has not seen, so it must not be the only thing that stands in their
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from math import exp, isqrt, log
 from pathlib import Path
@@ -26,6 +26,7 @@ from railwright.detectors._ngrams import (
     Lexicon,
     Piece,
     concept_pair_slot,
+    mark_slot,
     token_features,
     windows,
 )
@@ -145,6 +146,30 @@ class Model:
             low, high = _split(sums[after] - sums[first])
             found.append((first, after, bias + low * factors[size], other + high * others[size]))
         return pieces, found
+
+    def best(
+        self, text: str, chosen: Callable[[int], list[tuple[int, int]]], marks: Iterable[str]
+    ) -> float:
+        """Return the highest raw score of the first head over chosen windows of ``text``.
+
+        Args:
+            text: not empty of tokens, else the score is that of ``marks`` alone.
+            chosen: the windows (first piece, piece after the last) for a number of pieces.
+            marks: what is known of the text from elsewhere; counts in every window.
+        """
+        pieces = self.lexicon.pieces(text)
+        counts, sums = [0], [0]
+        for piece in pieces:
+            counts.append(counts[-1] + len(piece.tokens))
+            sums.append(sums[-1] + self._piece(piece.tokens))
+        marked = sum(self._table[mark_slot(name) & self._mask] for name in marks)
+        factors, longest = self._factors[0], len(self._factors[0]) - 1
+        best: float = self._biases[0] + max(
+            _split(sums[after] - sums[first] + marked)[0]
+            * factors[min(longest, counts[after] - counts[first])]
+            for first, after in chosen(len(pieces))
+        )
+        return best
 
     def windows(self, text: str) -> list[Window]:
         """Return every window of ``text`` with its scores, in no particular order."""

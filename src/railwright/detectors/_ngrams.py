@@ -161,6 +161,11 @@ def token_features(token: str, lexicon: Lexicon) -> TokenFeatures:
     return TokenFeatures(whole[0], whole, parts, concept)
 
 
+def mark_slot(name: str) -> int:
+    """Return the slot of something said of a text from outside, such as a rule that matched."""
+    return _slot("m", name)
+
+
 def concept_pairs(concepts: Sequence[int]) -> list[tuple[int, int]]:
     """Return the pairs of concepts that stand at most ``REACH`` concepts apart, in order."""
     size = len(concepts)

@@ -28,7 +28,7 @@ _BUILT_IN = {
     "exfiltration": "railwright.detectors._packs:exfiltration",
     "injection": "railwright.detectors._packs:injection",
     "pii": "railwright.detectors._packs:pii",
-    "refusal": "railwright.detectors._refusal:RefusalDetector",
+    "refusal": "railwright.detectors._refusal_detector:RefusalDetector",
     "retrieval": "railwright.detectors._retrieval:RetrievalDetector",
     "rules": "railwright.detectors._custom_rules:RulesDetector",
     "secrets": "railwright.detectors._packs:secrets",
