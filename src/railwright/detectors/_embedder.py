@@ -159,7 +159,9 @@ class Embedder:
 
     def _embed(self, texts: Sequence[str]) -> Any:
         np = self._numpy
-        encoded = [e.ids for e in self._tokens.encode_batch(list(texts))]
+        # The tokenizer takes no half of a surrogate pair, which texts from JSON may hold.
+        sound = [text.encode("utf-8", "replace").decode() for text in texts]
+        encoded = [e.ids for e in self._tokens.encode_batch(sound)]
         width = max(map(len, encoded))
         ids = np.zeros((len(encoded), width), dtype=np.int64)
         mask = np.zeros_like(ids)
