@@ -214,6 +214,10 @@ _CHECKS: dict[str, Check] = {
 }
 
 
+#: Characters below which a check fails whatever they are, where that is plain from the check.
+LEAST = {"card": 13, "card-named": 12, "phone-international": 9, "phone-named": 7, "random": 12}
+
+
 def names() -> list[str]:
     """Return every name a rule may give under ``confirm``."""
     return sorted(_CHECKS)
