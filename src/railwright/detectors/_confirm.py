@@ -6,6 +6,8 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
 
 from railwright.detectors import _checksums as check
 from railwright.detectors import _national as national
@@ -15,9 +17,13 @@ from railwright.detectors import _secrets as secrets
 Check = Callable[[str], bool]
 
 
+_SEPARATOR = re.compile(r"[\s./()\-]")
+_SEPARATORS = {code: None for code in range(128) if _SEPARATOR.match(chr(code))}
+
+
 def squeeze(text: str) -> str:
     """Return the text without the separators that people put into numbers."""
-    return re.sub(r"[\s./()\-]", "", text)
+    return text.translate(_SEPARATORS) if text.isascii() else _SEPARATOR.sub("", text)
 
 
 def _squeezed(test: Check) -> Check:
@@ -30,7 +36,11 @@ def _phone(regions: Iterable[str]) -> Check:
     def test(text: str) -> bool:
         import phonenumbers
 
+        digits = _NO_DIGIT.sub("", text)
+        plain = text.isascii() and _NO_NUMBER.search(text) is None
         for region in regions:
+            if plain and not _may_be_phone(region, digits):
+                continue
             try:
                 parsed = phonenumbers.parse(text, region)
             except phonenumbers.NumberParseException:
@@ -42,18 +52,49 @@ def _phone(regions: Iterable[str]) -> Check:
     return test
 
 
+_NO_DIGIT = re.compile(r"\D")
+
+
+#: A country code, or an extension after the number.
+_NO_NUMBER = re.compile(r"[+A-Za-z;#]")
+
+
+def _may_be_phone(region: str, digits: str) -> bool:
+    """Say whether digits end as a region's numbers do: far cheaper than to parse them.
+
+    What begins like a call abroad may be a number of any country.
+    """
+    number, abroad = _phone_shape(region)
+    return bool(abroad.match(digits)) or bool(number.search(digits))
+
+
+@cache
+def _phone_shape(region: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what a national number of a calling code matches, and a prefix to call abroad."""
+    import phonenumbers
+
+    known: Callable[[str], Any] = phonenumbers.PhoneMetadata.metadata_for_region
+    own = known(region)
+    # A number is also valid as one of another region that shares the code.
+    sharing = map(known, phonenumbers.region_codes_for_country_code(own.country_code))
+    shape = "|".join(data.general_desc.national_number_pattern for data in sharing)
+    if own.national_prefix_transform_rule:
+        shape = ""  # the digits are not those of the number
+    return re.compile(rf"(?:{shape})\Z"), re.compile(own.international_prefix)
+
+
 def _phone_international(text: str) -> bool:
     """Say whether ``+`` or ``00`` and digits begin with a country's code and have its length."""
     import phonenumbers
 
-    digits = re.sub(r"\D", "", text.replace("(0)", "", 1))
+    digits = _NO_DIGIT.sub("", text.replace("(0)", "", 1))
     digits = digits if text.startswith(("+", "(+")) else digits[2:]
     known = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
     return 8 <= len(digits) <= 15 and any(int(digits[:n]) in known for n in (1, 2, 3))
 
 
 def _phone_named(text: str) -> bool:
-    digits = re.sub(r"\D", "", text)
+    digits = _NO_DIGIT.sub("", text)
     return 7 <= len(digits) <= 15 and len(set(digits)) > 2 and not _is_date(text)
 
 

@@ -13,15 +13,10 @@ from typing import Any
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._finder import Finder, Hit
 from railwright.detectors._horizon import Horizon
-from railwright.detectors._normalise import ENCODED, Layer, encoded_tail, normalise
+from railwright.detectors._normalise import Layer, encoded_tail, normalise
+from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._rules import Rule, RulePack, digest_of
-from railwright.detectors._triggers import triggers_of
 from railwright.detectors.interface import Detection
-
-#: Memory for the automaton of the Set, in bytes; states beyond it are built anew.
-_SET_MEMORY = 128 << 20
-# Matches every text: when it is missing from the answer the automaton ran out of memory.
-_SENTINEL = r"\z"
 
 
 def _re2(rules: Sequence[Rule]) -> Any:
@@ -55,8 +50,7 @@ class RuleEngine:
         re2 = _re2(self.rules)
         self._re2 = re2
         self._finders: list[Finder | None] = [None] * len(self.rules)
-        self._set, self._starts, self._encoded = _compile_set(re2, self.rules)
-        self._sentinel = max(self._encoded) + 1
+        self._prefilter = Prefilter(re2, self.rules)
 
     def scan(self, text: str, start: int = 0) -> list[Detection]:
         """Return every finding, overlaps included, in order of start, then of end.
@@ -80,34 +74,16 @@ class RuleEngine:
     def _read(
         self, text: str, data: bytes, first: int, *, decoded: bool = False
     ) -> tuple[list[Hit], Collection[str]]:
-        indices, encoded = self._candidates(data)
-        if not indices:
+        candidates, encoded = self._prefilter.read(data)
+        if not candidates:
             return [], encoded
         start = first if len(data) == len(text) else len(text[:first].encode())
         found: list[Hit] = []
-        for index in indices:
+        for index, ranges in candidates:
             finder = self._finders[index] or self._compile(index)
             if not decoded or finder.rule.decoded:
-                found.extend(finder.find(text, data, start))
+                found.extend(finder.find(text, data, start, ranges))
         return found, encoded
-
-    def _candidates(self, data: bytes) -> tuple[Collection[int], Collection[str]]:
-        """Return the rules that can match, and how something may be encoded."""
-        hits = self._set.Match(data)
-        if not hits or self._sentinel not in hits:
-            # Nothing may be missed for want of memory.
-            return range(len(self.rules)), self._encoded.values()
-        if len(hits) == 1:
-            return (), ()
-        seen = set(hits)
-        # A rule that can match in several ways is there once.
-        indices = {
-            index
-            for hit in hits
-            for index, needs in self._starts.get(hit, ())
-            if seen.issuperset(needs)
-        }
-        return indices, [kind for hit, kind in self._encoded.items() if hit in seen]
 
     def _compile(self, index: int) -> Finder:
         finder = Finder(self._re2, self.rules[index])
@@ -152,29 +128,3 @@ def _detection(layer: Layer, hit: Hit) -> Detection:
     rule, start, end, score = hit
     start, end = layer.span(start, end)
     return Detection(start, end, rule.label, score, rule.id, rule.pack)
-
-
-#: For what may be hit: rules, each with all that it needs.
-_Starts = dict[int, list[tuple[int, frozenset[int]]]]
-
-
-def _compile_set(re2: Any, rules: Sequence[Rule]) -> tuple[Any, _Starts, dict[int, str]]:
-    """Return the Set, the rules by what of it they need, and what of it means encoded text."""
-
-    def count(pattern: str, text: str) -> int:
-        return sum(1 for _ in re2.finditer(pattern, text))
-
-    numbers: dict[str, int] = {}
-    starts: _Starts = {}
-    for index, rule in enumerate(rules):
-        for way in triggers_of(rule, count):
-            own = [numbers.setdefault(trigger, len(numbers)) for trigger in way]
-            starts.setdefault(own[0], []).append((index, frozenset(own)))
-    encoded = dict(enumerate(ENCODED, len(numbers)))
-    options = re2.Options()
-    options.max_mem, options.log_errors = _SET_MEMORY, False
-    whole = re2.Set.SearchSet(options)
-    for pattern in (*numbers, *ENCODED.values(), _SENTINEL):
-        whole.Add(pattern.encode())
-    whole.Compile()
-    return whole, starts, encoded

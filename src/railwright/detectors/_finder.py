@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from railwright.detectors._linear import Search, Spans, characters, compiled, find_all, search_of
+from railwright.detectors._prefilter import Ranges
 from railwright.detectors._rules import Rule, fold_pattern
 from railwright.detectors._triggers import keywords_of
 
@@ -50,9 +51,18 @@ class Finder:
         self._before = re.compile(rule.not_before, re.ASCII) if rule.not_before else None
         self._after = re.compile(fold_pattern(rule.not_after), re.ASCII) if rule.not_after else None
 
-    def find(self, text: str, data: bytes, start: int) -> list[Hit]:
-        """Return what counts in ``text``, from byte ``start`` of its bytes ``data`` on."""
-        matches = find_all(self._search, data, start, self._least)
+    def find(self, text: str, data: bytes, start: int, ranges: Ranges = None) -> list[Hit]:
+        """Return what counts in ``text``, from byte ``start`` of its bytes ``data`` on.
+
+        It is sought in ``ranges`` of the bytes alone, where there are any.
+        """
+        size, least = len(data), self._least
+        if ranges is None:
+            matches = find_all(self._search, data, start, size, least)
+        else:
+            matches = []
+            for low, high in ranges:
+                matches += find_all(self._search, data, max(start, low), min(size, high), least)
         if not matches:
             return []
         rule = self.rule

@@ -46,13 +46,12 @@ def _public(pattern: Any) -> Search:
     return search
 
 
-def find_all(search: Search, data: bytes, start: int = 0, least: int = 0) -> list[Spans]:
-    """Return the matches from ``start`` on, apart and in order, as ``finditer`` gives them.
+def find_all(search: Search, data: bytes, start: int, end: int, least: int = 0) -> list[Spans]:
+    """Return the matches in a part, apart and in order, as ``finditer`` gives them.
 
     Those of fewer than ``least`` bytes are left out.
     """
     out: list[Spans] = []
-    end = len(data)
     while start <= end:
         spans = search(data, start, end)
         if spans is None:

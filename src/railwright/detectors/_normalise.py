@@ -68,7 +68,7 @@ class _Runs:
         """Yield the runs from ``first`` on, in order and apart; a long one comes in pieces."""
         data = text.encode()
         start = first if len(data) == len(text) else len(text[:first].encode())
-        begins = [spans[0] for spans in find_all(self._begin, data, start)]
+        begins = [spans[0] for spans in find_all(self._begin, data, start, len(data))]
         for begin, end in characters(text, data, begins):
             at = max(first, begin)
             while at < end:

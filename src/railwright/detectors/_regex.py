@@ -152,6 +152,7 @@ class Parsed(NamedTuple):
         return shortest(self.root)
 
 
+@lru_cache(maxsize=4096)
 def parse(pattern: str) -> Parsed:
     """Parse a rule's expression.
 
@@ -202,6 +203,22 @@ def render(node: Node) -> str:
 def render_all(way: Iterable[Node]) -> str:
     """Return a sequence of parts as an expression."""
     return "".join(map(render, way))
+
+
+def barriers(parsed: Parsed) -> frozenset[int]:
+    """Return the ASCII characters that no match can hold: what stands between two of them."""
+    return frozenset(range(128)) - _alphabet(parsed.root, parsed.flags)
+
+
+def _alphabet(node: Node, opener: str) -> frozenset[int]:
+    if isinstance(node, Atom):
+        return _matched(node.source, "i" in opener, "s" in opener)
+    if isinstance(node, Zero):
+        return frozenset()
+    if isinstance(node, Repeat):
+        return _alphabet(node.node, opener)
+    inner = opener + node.opener if node.opener.endswith(":") else opener
+    return frozenset().union(*(_alphabet(part, inner) for way in node.ways for part in way))
 
 
 def begins(parsed: Parsed) -> frozenset[int]:
