@@ -56,7 +56,7 @@ _NO_DIGIT = re.compile(r"\D")
 
 
 #: A country code, or an extension after the number.
-_NO_NUMBER = re.compile(r"[+A-Za-z;#]")
+_NO_NUMBER = re.compile(r"[^\d\s()/.-]")
 
 
 def _may_be_phone(region: str, digits: str) -> bool:
