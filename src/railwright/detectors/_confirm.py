@@ -39,7 +39,7 @@ def _phone(regions: Iterable[str]) -> Check:
         digits = _NO_DIGIT.sub("", text)
         plain = text.isascii() and _NO_NUMBER.search(text) is None
         for region in regions:
-            if plain and not _may_be_phone(region, digits):
+            if plain and _phone_shape(region).fullmatch(digits) is None:
                 continue
             try:
                 parsed = phonenumbers.parse(text, region)
@@ -59,18 +59,13 @@ _NO_DIGIT = re.compile(r"\D")
 _NO_NUMBER = re.compile(r"[^\d\s()/.-]")
 
 
-def _may_be_phone(region: str, digits: str) -> bool:
-    """Say whether digits end as a region's numbers do: far cheaper than to parse them.
-
-    What begins like a call abroad may be a number of any country.
-    """
-    number, abroad = _phone_shape(region)
-    return bool(abroad.match(digits)) or bool(number.search(digits))
-
-
 @cache
-def _phone_shape(region: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Return what a national number of a calling code matches, and a prefix to call abroad."""
+def _phone_shape(region: str) -> re.Pattern[str]:
+    """Return what digits match where a region's number may be written: far cheaper than parsing.
+
+    What begins like a call abroad or with the country's code may be a number of any country; else
+    it is a national number, perhaps after its prefix.
+    """
     import phonenumbers
 
     known: Callable[[str], Any] = phonenumbers.PhoneMetadata.metadata_for_region
@@ -78,9 +73,10 @@ def _phone_shape(region: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     # A number is also valid as one of another region that shares the code.
     sharing = map(known, phonenumbers.region_codes_for_country_code(own.country_code))
     shape = "|".join(data.general_desc.national_number_pattern for data in sharing)
+    prefix = f"(?:{own.national_prefix_for_parsing or ''})?"
     if own.national_prefix_transform_rule:
-        shape = ""  # the digits are not those of the number
-    return re.compile(rf"(?:{shape})\Z"), re.compile(own.international_prefix)
+        prefix = r"\d*"  # it may be longer than it says
+    return re.compile(rf"(?:{own.international_prefix}|{own.country_code})\d*|{prefix}(?:{shape})")
 
 
 def _phone_international(text: str) -> bool:
