@@ -81,12 +81,21 @@ def _phone_shape(region: str) -> re.Pattern[str]:
 
 def _phone_international(text: str) -> bool:
     """Say whether ``+`` or ``00`` and digits begin with a country's code and have its length."""
-    import phonenumbers
-
     digits = _NO_DIGIT.sub("", text.replace("(0)", "", 1))
     digits = digits if text.startswith(("+", "(+")) else digits[2:]
+    if not 8 <= len(digits) <= 15:
+        return False
+    codes = _country_codes()
+    return digits[:1] in codes or digits[:2] in codes or digits[:3] in codes
+
+
+@cache
+def _country_codes() -> frozenset[str]:
+    """Return one to three digits that are a country's code, zeros before it or not."""
+    import phonenumbers
+
     known = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
-    return 8 <= len(digits) <= 15 and any(int(digits[:n]) in known for n in (1, 2, 3))
+    return frozenset(f"{code:0{n}}" for n in (1, 2, 3) for code in known if code < 10**n)
 
 
 def _phone_named(text: str) -> bool:

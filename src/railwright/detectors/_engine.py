@@ -63,12 +63,16 @@ class RuleEngine:
         if not found and not encoded:
             return []
         out = [_detection(normal.layer, hit) for hit in found]
+        read: list[Detection] = []
         if encoded:
             for view in normal.views(first, encoded):
                 hits, _ = self._read(view.text, view.text.encode(), view.first, decoded=True)
-                out.extend(_detection(view, hit) for hit in hits)
+                read.extend(_detection(view, hit) for hit in hits)
+        if read:
+            # The same finding may stand in several views.
+            out = list({*out, *read})
         if len(out) > 1:
-            out = sorted(set(out), key=_order)
+            out.sort(key=_order)
         return out
 
     def _read(
@@ -126,5 +130,6 @@ def _order(found: Detection) -> tuple[int, int, str, float]:
 
 def _detection(layer: Layer, hit: Hit) -> Detection:
     rule, start, end, score = hit
-    start, end = layer.span(start, end)
+    if layer.starts is not None or layer.whole is not None:
+        start, end = layer.span(start, end)
     return Detection(start, end, rule.label, score, rule.id, rule.pack)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from railwright.detectors._linear import Search, Spans, characters, compiled, find_all, search_of
@@ -22,6 +22,10 @@ class Hit(NamedTuple):
     start: int
     end: int
     score: float
+
+
+def _match_of(pattern: str) -> Callable[[str, int], object] | None:
+    return re.compile(pattern, re.ASCII).match if pattern else None
 
 
 class Finder:
@@ -48,8 +52,8 @@ class Finder:
             self._near = search_of(
                 compiled(re2, keywords_of(rule), max_mem=_RULE_MEMORY, never_capture=True)
             )
-        self._before = re.compile(rule.not_before, re.ASCII) if rule.not_before else None
-        self._after = re.compile(fold_pattern(rule.not_after), re.ASCII) if rule.not_after else None
+        self._before = _match_of(rule.not_before)
+        self._after = _match_of(fold_pattern(rule.not_after))
 
     def find(self, text: str, data: bytes, start: int, ranges: Ranges = None) -> list[Hit]:
         """Return what counts in ``text``, from byte ``start`` of its bytes ``data`` on.
@@ -73,24 +77,21 @@ class Finder:
             same = values is wholes
             wholes = characters(text, data, wholes)
             values = wholes if same else characters(text, data, values)
+        before, after, confirm, near = self._before, self._after, self._confirm, self._near
         out: list[Hit] = []
-        for (at, _), whole, (first, last) in zip(bytes_of, wholes, values, strict=True):
-            if last - first < self._least or self._is_refused(text, whole):
+        for (at, _), (begin, end), (first, last) in zip(bytes_of, wholes, values, strict=True):
+            if last - first < least:
+                continue
+            if before is not None and begin and before(text, begin - 1):
+                continue
+            if after is not None and after(text, end):
                 continue
             score = rule.score
-            if self._near is not None and not self._is_near(text, data, at, whole[0]):
+            if near is not None and not self._is_near(text, data, at, begin):
                 score = rule.alone
-            if score and (self._confirm is None or self._confirm(text[first:last])):
+            if score and (confirm is None or confirm(text[first:last])):
                 out.append(Hit(rule, first, last, score))
         return out
-
-    def _is_refused(self, text: str, whole: Sequence[int]) -> bool:
-        """Say whether what stands around a match speaks against it."""
-        begin, end = whole
-        before, after = self._before, self._after
-        if before is not None and begin and before.match(text, begin - 1):
-            return True
-        return after is not None and after.match(text, end) is not None
 
     def _is_near(self, text: str, data: bytes, at: int, begin: int) -> bool:
         """Say whether a keyword stands before the match."""
