@@ -79,14 +79,17 @@ def pack_of(*rules: Rule) -> RuleEngine:
 
 
 def test_a_keyword_decides_even_when_it_stands_in_the_slice_before() -> None:
-    rule = Rule(id="n", label="n", regex=r"\b\d{2}(?: \d{2}){1,3}\b", keywords=("key",), window=40)
+    rule = Rule(
+        id="n", label="n", regex=r"\b[a-z]{2}(?: [a-z]{2}){3}\b", keywords=("zz",), window=40
+    )
     engine = pack_of(rule)
-    # The numbers fall into groups of four from where they begin, wherever a slice does.
-    for before in range(2 * _prefilter.SLICE - 60, 2 * _prefilter.SLICE + 20):
-        text = "x " * (before // 2) + "." * (before % 2) + "12 34 56 78 90 11 22 33 key 44 55 66 77"
-        start = text.index("12 34")
-        found = [(d.start - start, d.end - start) for d in engine.scan(text + " y" * 900)]
-        assert found == [(28, 39)], before
+    pairs = ["ab"] * 30
+    pairs[13] = "zz"
+    # Pairs go in groups of four from the first one on, wherever a slice begins.
+    for before in range(2 * _prefilter.SLICE - 100, 2 * _prefilter.SLICE + 20):
+        text = "-" * before + " ".join(pairs) + " -" * 900
+        found = [(d.start - before, d.end - before) for d in engine.scan(text)]
+        assert found == [(48, 59), (60, 71), (72, 83)], before
 
 
 def test_a_match_of_any_length_is_found_across_slices() -> None:
