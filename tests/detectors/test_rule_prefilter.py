@@ -83,13 +83,13 @@ def test_a_keyword_decides_even_when_it_stands_in_the_slice_before() -> None:
         id="n", label="n", regex=r"\b[a-z]{2}(?: [a-z]{2}){3}\b", keywords=("zz",), window=40
     )
     engine = pack_of(rule)
-    pairs = ["ab"] * 30
-    pairs[13] = "zz"
+    pairs = ["ab"] * 50
+    pairs[30] = "zz"
     # Pairs go in groups of four from the first one on, wherever a slice begins.
     for before in range(2 * _prefilter.SLICE - 100, 2 * _prefilter.SLICE + 20):
         text = "-" * before + " ".join(pairs) + " -" * 900
         found = [(d.start - before, d.end - before) for d in engine.scan(text)]
-        assert found == [(48, 59), (60, 71), (72, 83)], before
+        assert found == [(96, 107), (108, 119), (120, 131)], before
 
 
 def test_a_match_of_any_length_is_found_across_slices() -> None:
