@@ -102,6 +102,12 @@ def test_a_match_of_any_length_is_found_across_slices() -> None:
             assert found == [(before // 2 * 2, before // 2 * 2 + gap + 11)]
 
 
+def test_a_trigger_of_a_pack_may_stand_anywhere_in_the_text() -> None:
+    engine = pack_of(Rule(id="far", label="f", regex=r"\bx\d{4}\b", trigger="marked"))
+    assert [d.start for d in engine.scan("marked" + " -" * 3000 + " x1234 x5678")] == [6007, 6013]
+    assert engine.scan(" -" * 3000 + " x1234") == []
+
+
 def test_what_no_match_holds_and_what_it_begins_with() -> None:
     parsed = parse(r"(?i)\b(?:ab|[0-9]{1,3}-)[x-z]?")
     assert {chr(c) for c in range(128) if c not in barriers(parsed)} == set("aAbB0123456789-xyzXYZ")

@@ -424,12 +424,12 @@ def _runs(layer: Layer, kinds: Collection[str] = tuple(ENCODED)) -> Iterator[Lay
 def _readable(
     layer: Layer, match: re.Match[str], readings: Iterator[bytes], encoding: str
 ) -> Iterator[Layer]:
-    for reading in readings:
-        for part in _MAYBE_READABLE.findall(reading):
-            for stretch in _READABLE.findall(part):
-                run = match.group().rstrip(" :,")
-                whole = layer.span(match.start(), match.start() + len(run))
-                yield Layer(plain(stretch.decode()), None, None, whole, encoding)
+    # A zero is not readable, so no stretch goes from one reading into the next.
+    for part in _MAYBE_READABLE.findall(b"\0".join(readings)):
+        for stretch in _READABLE.findall(part):
+            run = match.group().rstrip(" :,")
+            whole = layer.span(match.start(), match.start() + len(run))
+            yield Layer(plain(stretch.decode()), None, None, whole, encoding)
 
 
 def encoded_tail(text: str, first: int = 0) -> int:

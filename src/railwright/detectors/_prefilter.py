@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from railwright.detectors._normalise import ENCODED
 from railwright.detectors._regex import barriers, parse
 from railwright.detectors._rules import Rule
-from railwright.detectors._triggers import MAX_TRIGGER, triggers_of
+from railwright.detectors._triggers import triggers_of
 
 #: Memory for the automaton of the Set, in bytes; states beyond it are built anew.
 _SET_MEMORY = 128 << 20
@@ -23,6 +23,7 @@ SLICE = 1024
 _WHOLE = 3 * SLICE // 2
 #: Characters that triggers and encodings may take at most for texts to be sliced.
 _LONGEST = 128
+_ANYWHERE = 1 << 40
 
 #: Byte ranges in order and apart; None: anywhere.
 Ranges = list[tuple[int, int]] | None
@@ -157,7 +158,7 @@ def _needs(re2: Any, rules: Sequence[Rule], numbers: dict[str, int]) -> dict[int
         named = bool(rule.keywords and not rule.alone)
         reach = parsed.max_length + (rule.window if named else 0)
         if rule.trigger:
-            reach += MAX_TRIGGER  # it may stand beside the match
+            reach = _ANYWHERE  # it need not stand near the match
         stops = barriers(parsed) if named else None
         for way in triggers_of(rule, count):
             own = [numbers.setdefault(trigger, len(numbers)) for trigger in way]

@@ -112,7 +112,7 @@ _MORSE_CODES = dict(
 
 def base64_bytes(run: str) -> Iterator[bytes]:
     """Yield what a base64 run decodes to at each alignment."""
-    symbols = _NO_SYMBOL.sub("", run).translate(_STANDARD)
+    symbols = run if run.isalnum() else _NO_SYMBOL.sub("", run).translate(_STANDARD)
     # The start of the run may be cut or belong to other text, so every alignment is tried.
     for shift in range(4):
         part = symbols[shift:]
