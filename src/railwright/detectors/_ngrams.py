@@ -39,6 +39,8 @@ _ASCII_TOKEN = re.compile(f"[A-Za-z0-9]{{1,{MAX_LENGTH}}}|[^A-Za-z0-9_\\s]{{2,6}
 
 # Coarser than ``sentences``: cutting at an abbreviation does no harm here, and costs less to find.
 _BOUNDARY = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+|\n+")
+# The same in ASCII, only faster.
+_ASCII_BOUNDARY = re.compile(r"[.!?]+[\"')\]]*(?=\s)|\n+")
 
 
 class Piece(NamedTuple):
@@ -93,14 +95,14 @@ class Lexicon:
 
     def pieces(self, text: str) -> list[Piece]:
         """Return the pieces of a text, in order; those without a token are left out."""
-        return _ascii_pieces(text) if text.isascii() else _pieces(self.token, text)
+        return _ascii_pieces(text) if text.isascii() else _pieces(self.token, _BOUNDARY, text)
 
 
-def _pieces(token: re.Pattern[str], text: str) -> list[Piece]:
+def _pieces(token: re.Pattern[str], boundary: re.Pattern[str], text: str) -> list[Piece]:
     found: list[Piece] = []
     find = token.findall
     start = 0
-    ends = [match.end() for match in _BOUNDARY.finditer(text)]
+    ends = [match.end() for match in boundary.finditer(text)]
     for end in (*ends, len(text)):
         tokens = find(text, start, end)
         if len(tokens) > MAX_TOKENS:
@@ -116,7 +118,7 @@ def _pieces(token: re.Pattern[str], text: str) -> list[Piece]:
 @lru_cache(maxsize=1)
 def _ascii_pieces(text: str) -> list[Piece]:
     """Return the pieces of an ASCII text, the same for every model: the next one has them."""
-    return _pieces(_ASCII_TOKEN, text)
+    return _pieces(_ASCII_TOKEN, _ASCII_BOUNDARY, text)
 
 
 def _cut(token: re.Pattern[str], text: str, start: int, end: int) -> list[Piece]:
