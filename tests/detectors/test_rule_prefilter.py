@@ -108,6 +108,11 @@ def test_a_trigger_of_a_pack_may_stand_anywhere_in_the_text() -> None:
     assert engine.scan(" -" * 3000 + " x1234") == []
 
 
+@pytest.mark.parametrize("text", ["%40é4;", "%40ﬁ4;", "%404;"])
+def test_nothing_is_sought_after_the_end_of_a_text(text: str) -> None:
+    assert ENGINE.scan(text, len(text)) == []
+
+
 def test_what_no_match_holds_and_what_it_begins_with() -> None:
     parsed = parse(r"(?i)\b(?:ab|[0-9]{1,3}-)[x-z]?")
     assert {chr(c) for c in range(128) if c not in barriers(parsed)} == set("aAbB0123456789-xyzXYZ")

@@ -350,7 +350,9 @@ def _unescaped(layer: Layer) -> Iterator[Layer]:
             ends.extend([span.end] * len(new))
         last = end
     _keep(layer, last, len(layer.text), pieces, starts, ends)
-    first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
+    first = len(starts)  # where nothing is left to be sought
+    if layer.first < len(text):
+        first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
     yield Layer("".join(pieces), starts, ends, layer.whole, "escapes", first)
 
 
