@@ -16,6 +16,8 @@ HERE = Path(__file__).parent
 NAMES = (
     "startup",
     "install_size",
+    "guard_speed",
+    "stream_redaction",
     "cost_to_decision",
     "groundedness_quality",
     "refusal_languages",

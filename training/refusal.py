@@ -25,6 +25,7 @@ from railwright.detectors._refusal import assess_units, read_units
 from railwright.detectors._refusal_detector import MODEL, judge, marks, opening_text, windows
 from training.fit import Bag, Features, Problem, Settings, quantise
 
+MODEL_NAME = MODEL
 HERE = Path(__file__).parent
 SEEDS = HERE / "refusals"
 OWN = HERE.parent / "benchmarks/data/refusals"
@@ -147,7 +148,7 @@ class Bench:
             "power": SETTINGS.power,
         }  # fmt: skip
         header = {
-            "name": MODEL, "bits": SETTINGS.bits, "heads": [head],
+            "name": MODEL_NAME, "bits": SETTINGS.bits, "heads": [head],
             "concepts": self.lexicon.words, "thresholds": {},
         }  # fmt: skip
         return _model_file.pack(header, [table]), len(bags)
@@ -170,7 +171,7 @@ def trains(answer: Answer) -> bool:
 
 def says(data: bytes, answers: Iterable[Answer]) -> list[bool]:
     """Return for each answer whether the detector with this model takes it for a refusal."""
-    model = Model(_model_file.unpack(data, MODEL))
+    model = Model(_model_file.unpack(data, MODEL_NAME))
     return [bool(judge(a.text, model, "", a.prompt).label) for a in answers]
 
 
@@ -207,10 +208,10 @@ def train(folder: Path, lexicon: Lexicon, models: Path, cards: Path | None) -> s
     bench = Bench([*xstest(folder / "redteam/xstest"), *seeds(), *own("dev")], lexicon)
     data, count = bench.model(trains)
     models.mkdir(parents=True, exist_ok=True)
-    (models / f"{MODEL}.rwm").write_bytes(data)
+    (models / f"{MODEL_NAME}.rwm").write_bytes(data)
     if cards is not None:
         tests = own("test")
         cards.mkdir(parents=True, exist_ok=True)
         text = card(bench, data, dict(zip(tests, says(data, tests), strict=True)))
-        (cards / f"{MODEL}.md").write_text(text, encoding="utf-8")
-    return f"{MODEL}: {len(data)} bytes, learnt from {count} answers"
+        (cards / f"{MODEL_NAME}.md").write_text(text, encoding="utf-8")
+    return f"{MODEL_NAME}: {len(data)} bytes, learnt from {count} answers"

@@ -76,7 +76,7 @@ def figure(said: Mapping[Answer, bool]) -> Figure:
         clusters[answer.group or answer.name.partition("-")[2]].append((answer, found))
     cells = [_counts(group) for group in clusters.values()]
     draw = random.Random(20240601)
-    values = []
+    values: list[float] = []
     while len(values) < _DRAWS:
         sample = draw.choices(cells, k=len(cells))
         counts = [sum(column) for column in zip(*sample, strict=True)]

@@ -197,14 +197,14 @@ def main() -> int:
     """Train what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", choices=[*(p.name for p in PLANS), refusal.MODEL])
+    parser.add_argument("--only", choices=[*(p.name for p in PLANS), refusal.MODEL_NAME])
     parser.add_argument("--models", type=Path, default=MODELS)
     parser.add_argument("--cards", type=Path, default=CARDS)
     options = parser.parse_args()
     for plan in PLANS:
         if options.only in (None, plan.name):
             print(train(plan, options.folder, options.models, options.cards), flush=True)
-    if options.only in (None, refusal.MODEL):
+    if options.only in (None, refusal.MODEL_NAME):
         lexicon = lexicon_of("refusal")
         print(refusal.train(options.folder, lexicon, options.models, options.cards), flush=True)
     return 0

@@ -9,8 +9,9 @@ of a kind it has not seen, so it must not be the only thing that stands in their
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from math import exp, isqrt, log
 from pathlib import Path
@@ -27,6 +28,7 @@ from railwright.detectors._ngrams import (
     Piece,
     concept_pair_slot,
     mark_slot,
+    pair_slot,
     token_features,
     windows,
 )
@@ -57,10 +59,17 @@ class Window(NamedTuple):
 Raw = tuple[int, int, float, float]
 
 
-def _packed(table: memoryview, other: memoryview | None) -> list[int]:
-    if other is None:
-        return [_FINE * low for low in table]
-    return [_FINE * (low + (high << _SHIFT)) for low, high in zip(table, other, strict=True)]
+def _packed(tables: Sequence[memoryview]) -> tuple[Sequence[int], list[int]]:
+    """Return a code for each slot, and the weights of all heads in one integer for each code.
+
+    Most weights are alike, so codes are small: what is looked up all the time stays in the
+    processor's cache, which a list of the weights themselves does not.
+    """
+    pairs = list(zip(*tables, strict=True))
+    known = {pair: code for code, pair in enumerate(dict.fromkeys(pairs))}
+    codes = array("B" if len(known) <= 256 else "H", map(known.__getitem__, pairs))
+    values = [_FINE * sum(w << _SHIFT * head for head, w in enumerate(pair)) for pair in known]
+    return (codes.tobytes() if codes.typecode == "B" else codes), values
 
 
 def logistic(value: float) -> float:
@@ -81,9 +90,10 @@ class Model:
         self.thresholds: Mapping[str, Mapping[str, Mapping[str, float]]] = header["thresholds"]
         self.lexicon = Lexicon(header["concepts"])
         self._mask = (1 << header["bits"]) - 1
-        self._table = _packed(file.tables[0], file.tables[1] if len(file.tables) > 1 else None)
+        self._codes, self._values = _packed(file.tables)
         self._pairs = self._concept_pairs()
-        self._tokens: dict[str, tuple[int, int, int]] = {}
+        self._tokens: dict[str, tuple[int, int, int, int]] = {}
+        self._begin = pair_slot(BEGIN, 0) & self._mask
         self._biases = [head["bias"] for head in self.heads]
         longest = SCALES[-1] * MAX_TOKENS + 1
         self._factors = [
@@ -95,40 +105,47 @@ class Model:
         ]
 
     def _concept_pairs(self) -> list[list[int]]:
-        names, table, mask = self.lexicon.concepts, self._table, self._mask
-        return [[table[concept_pair_slot(a, b) & mask] for b in names] for a in names]
+        names, mask = self.lexicon.concepts, self._mask
+        return [[self._sum([concept_pair_slot(a, b) & mask]) for b in names] for a in names]
 
-    def _learn(self, token: str) -> tuple[int, int, int]:
+    def _sum(self, slots: Iterable[int]) -> int:
+        """Return the summed weights of slots, cut to the table, the heads in one integer."""
+        return sum(map(self._values.__getitem__, map(self._codes.__getitem__, slots)))
+
+    def _learn(self, token: str) -> tuple[int, int, int, int]:
         """Sum up what a token weighs on its own, and keep it."""
-        found = token_features(token, self.lexicon)
-        table, mask = self._table, self._mask
-        weight = sum(table[slot & mask] for slot in found.whole)
+        mask = self._mask
+        found = token_features(token, self.lexicon, mask)
+        weight = self._sum([slot & mask for slot in found.whole])
         if found.parts:
-            low, high = _split(sum(table[slot & mask] for slot in found.parts))
+            low, high = _split(self._sum(found.parts))
             root = isqrt(len(found.parts) << 16)
             half = root >> 1
             weight += ((low << 8) + half) // root + ((((high << 8) + half) // root) << _SHIFT)
         if len(self._tokens) >= _CACHE:
             self._tokens.clear()
-        entry = self._tokens[token] = (found.key, weight, found.concept)
+        # The slot of a pair is the sum of what either brings.
+        first, second = pair_slot(found.key, 0) & mask, pair_slot(0, found.key) & mask
+        entry = self._tokens[token] = (first, second, weight, found.concept)
         return entry
 
     def _piece(self, tokens: list[str]) -> int:
         """Return the summed weights of one piece, the heads still in one integer."""
-        known, learn, table, mask = self._tokens.get, self._learn, self._table, self._mask
-        total, before = 0, BEGIN
+        known, learn, mask = self._tokens.get, self._learn, self._mask
+        codes, values = self._codes, self._values
+        total, before = 0, self._begin
         concepts: list[int] = []
         for token in tokens:
-            key, weight, concept = known(token) or learn(token)
-            total += weight + table[(before * 31 + key) & mask]
-            before = key
+            first, second, weight, concept = known(token) or learn(token)
+            total += weight + values[codes[before + second & mask]]
+            before = first
             if concept:
                 concepts.append(concept)
         pairs = self._pairs
-        for i, first in enumerate(concepts):
-            row = pairs[first]
-            for second in concepts[i + 1 : i + 4]:
-                total += row[second]
+        for i, concept in enumerate(concepts):
+            row = pairs[concept]
+            for other in concepts[i + 1 : i + 4]:
+                total += row[other]
         return total
 
     def raw(self, text: str) -> tuple[list[Piece], list[Raw]]:
@@ -162,7 +179,7 @@ class Model:
         for piece in pieces:
             counts.append(counts[-1] + len(piece.tokens))
             sums.append(sums[-1] + self._piece(piece.tokens))
-        marked = sum(self._table[mark_slot(name) & self._mask] for name in marks)
+        marked = self._sum(mark_slot(name) & self._mask for name in marks)
         factors, longest = self._factors[0], len(self._factors[0]) - 1
         best: float = self._biases[0] + max(
             _split(sums[after] - sums[first] + marked)[0]
