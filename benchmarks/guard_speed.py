@@ -25,22 +25,17 @@ import json
 import random
 import statistics
 import string
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.rules_speed import ordinary, with_re  # noqa: E402
-from benchmarks.stream_redaction import iban, luhn, prose  # noqa: E402
-
-from railwright.detectors import RuleEngine, get, load_packs, normalise  # noqa: E402
-from railwright.detectors._linear import find_all  # noqa: E402
-from railwright.detectors._rules import examples_of  # noqa: E402
-from railwright.guard import STAGES, Guard  # noqa: E402
+from railwright.detectors import RuleEngine, get, load_packs, normalise
+from railwright.detectors._linear import find_all
+from railwright.detectors._rules import examples_of
+from railwright.guard import STAGES, Guard
+from rules_speed import ordinary, with_re
+from stream_redaction import iban, luhn, prose
 
 RULES_US, BOTH_US, TIMES = 50.0, 300.0, 5
 WORDS = ("parcel", "monday", "carrier", "warehouse", "service", "answer")
