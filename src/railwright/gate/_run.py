@@ -100,14 +100,14 @@ def _behind_guard(
     lanes = bare.plan.lanes()
     screened = asyncio.run(screen(guarded_target(suites.system, guard), lanes))
     first = opened(TOUCHED_SHARE, session.suites)
-    before, ended = asyncio.run(ask_touched(first, bare.plan, lanes, screened))
+    before, ended = asyncio.run(ask_touched(first, bare.plan, lanes, screened, on_progress))
     spent += [ended] if ended else []
     if ended is not None and ended.interrupted:
         return bare
     found = _check_one(opened(1.0, suites, guard), on_progress)
     spent.append(found.outcome)
     third = opened(1.0, suites, guard)
-    after, _ = asyncio.run(ask_touched(third, found.plan, lanes, screened))
+    after, _ = asyncio.run(ask_touched(third, found.plan, lanes, screened, on_progress))
     effect = effect_of(
         guard,
         screened,

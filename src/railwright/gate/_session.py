@@ -56,7 +56,8 @@ from railwright.targets import Target, config_from, open_target
 if TYPE_CHECKING:
     from railwright.guard import Guard
 
-OnProgress = Callable[[Progress, Schedule], None]
+OnProgress = Callable[[Progress, Schedule | None], None]
+"""Told of progress, with the schedule where gates are being decided."""
 SVR = "https://in-toto.io/attestation/svr/v0.2"
 
 

@@ -17,7 +17,7 @@ from railwright.evaluate import Accumulator, RunOutcome, RunStore, Sample, Task
 from railwright.gate._lane import Lane, Unit
 from railwright.gate._paired import source_counter
 from railwright.gate._plan import CheckPlan
-from railwright.gate._session import Session
+from railwright.gate._session import OnProgress, Session
 from railwright.guard import GuardedTarget
 from railwright.targets import Request
 
@@ -51,6 +51,7 @@ async def ask_touched(
     plan: CheckPlan,
     lanes: Sequence[Lane],
     screened: Mapping[str, Screened],
+    on_progress: OnProgress | None = None,
 ) -> tuple[Outcomes, RunOutcome | None]:
     """Ask the touched sources; (whether each that was asked in full failed, how the run ended).
 
@@ -65,7 +66,8 @@ async def ask_touched(
     with RunStore.open(
         session.system.root / "rai" / "runs" / name, session.manifest(plan)
     ) as store:
-        outcome = await session.ask(source, store)
+        tell = (lambda event: on_progress(event, None)) if on_progress else None
+        outcome = await session.ask(source, store, tell)
         store.seal()
     return {lane.suite: source.failed(lane.suite) for lane in lanes}, outcome
 
