@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 SUFFIX = "-guarded"
 """Ends the id under which the guarded system's evidence is kept; the bare one keeps its id."""
-FIRST_SHARE, TOUCHED_SHARE = 2 / 3, 5 / 6
-"""Parts of a budget after which the run without the guard, and with it all questions that the guard
-touches, must have ended; the guarded run gets the rest."""
+FIRST_SHARE, TOUCHED_SHARE, GUARDED_SHARE = 2 / 3, 5 / 6, 11 / 12
+"""Parts of a budget after which must have ended: the run without the guard, the questions that the
+guard touches without it, the run behind the guard. The touched ones behind it get the rest."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import msgspec
 from railwright.evaluate import RunOutcome
 from railwright.gate._guarded import (
     FIRST_SHARE,
+    GUARDED_SHARE,
     TOUCHED_SHARE,
     Bare,
     guarded_suites,
@@ -104,7 +105,7 @@ def _behind_guard(
     spent += [ended] if ended else []
     if ended is not None and ended.interrupted:
         return bare
-    found = _check_one(opened(1.0, suites, guard), on_progress)
+    found = _check_one(opened(GUARDED_SHARE, suites, guard), on_progress)
     spent.append(found.outcome)
     third = opened(1.0, suites, guard)
     after, _ = asyncio.run(ask_touched(third, found.plan, lanes, screened, on_progress))
