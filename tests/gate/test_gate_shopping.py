@@ -101,7 +101,7 @@ def test_after_a_pass_asking_again_begins_at_one(bot: Bot) -> None:
 
 
 def test_a_run_that_was_thrown_away_before_its_result_is_an_attempt(bot: Bot) -> None:
-    from railwright.gate._run import Session
+    from railwright.gate._session import Session
 
     session = Session(bot.folder, CheckOptions(only=("secrets",)))
     plan = session.plan()

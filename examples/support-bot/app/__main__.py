@@ -12,13 +12,17 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp import web
+import uvicorn
 
 from .assistant import build
 from .llm import Model, ModelError
 from .server import create
+
+if TYPE_CHECKING:
+    from railwright.guard import Guard
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALLEST_MODEL = "smollm2-135m-instruct"
@@ -39,6 +43,12 @@ def _arguments() -> argparse.Namespace:
         default=os.environ.get("SUPPORT_BOT_LLM_URL", ""),
         help="an OpenAI-compatible endpoint (ends in /v1) instead of a local model; "
         "its key comes from SUPPORT_BOT_LLM_KEY, its model from --model",
+    )
+    parser.add_argument(
+        "--guard",
+        metavar="POLICY",
+        default="default",
+        help="policy (a guard.yaml) behind which the API is served below /guarded; '' for none",
     )
     return parser.parse_args()
 
@@ -65,36 +75,54 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-async def _serve(listener: socket.socket, model: Model, key: str, *, with_parent: bool) -> None:
+def _guard(policy: str) -> Guard | None:
+    """The guard of that policy at the tier that system.yaml declares; None without a policy."""
+    if not policy:
+        return None
+    from railwright.guard import Guard
+    from railwright.system import load_system
+
+    tier = load_system(ROOT).tier
+    return Guard.default(tier) if policy == "default" else Guard.load(policy, tier=tier)
+
+
+async def _serve(listener: socket.socket, model: Model, arguments: argparse.Namespace) -> None:
     assistant = build(ROOT, model)
-    runner = web.AppRunner(create(assistant, key), handler_cancellation=True, access_log=None)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    application = create(assistant, arguments.key, _guard(arguments.guard))
+    config = uvicorn.Config(
+        application, lifespan="off", log_level="warning", timeout_graceful_shutdown=3
+    )
+    server = uvicorn.Server(config)
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    if with_parent:
-        loop.add_reader(
-            sys.stdin, lambda: None if os.read(sys.stdin.fileno(), 1024) else stop.set()
-        )
+        # The server stops on both and raises them again when it has; that must end nothing.
+        signal.signal(number, lambda *_: None)
+    if arguments.with_parent:
+        asyncio.get_running_loop().add_reader(sys.stdin, _stop_at_end, server)
     try:
         await assistant.warm_up()
-        await runner.setup()
-        await web.SockSite(runner, listener, shutdown_timeout=3.0).start()
-        port = listener.getsockname()[1]
-        print(f"support-bot ready: http://127.0.0.1:{port}/v1 with {model.name}", flush=True)
-        await stop.wait()
+        listener.listen()  # from here on clients wait rather than being refused
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        print(f"support-bot ready: {base}/v1 with {model.name}", flush=True)
+        if arguments.guard:
+            print(f"behind the guard: {base}/guarded/v1", flush=True)
+        await server.serve(sockets=[listener])
     finally:
-        await runner.cleanup()
         await model.close()
+
+
+def _stop_at_end(server: uvicorn.Server) -> None:
+    if not os.read(sys.stdin.fileno(), 1024):
+        asyncio.get_running_loop().remove_reader(sys.stdin)
+        server.should_exit = True
 
 
 def main() -> int:
     """Serve; return 0 after a stop signal, 2 when it could not start."""
     arguments = _arguments()
-    key = os.environ.get("SUPPORT_BOT_KEY", "")
-    if not key:
-        key = secrets.token_urlsafe(12)
-        print(f"SUPPORT_BOT_KEY is not set; for clients: export SUPPORT_BOT_KEY={key}", flush=True)
+    arguments.key = os.environ.get("SUPPORT_BOT_KEY", "") or secrets.token_urlsafe(12)
+    if not os.environ.get("SUPPORT_BOT_KEY"):
+        hint = f"for clients: export SUPPORT_BOT_KEY={arguments.key}"
+        print(f"SUPPORT_BOT_KEY is not set; {hint}", flush=True)
     try:
         listener = _listen(arguments.port)
     except OSError as error:
@@ -106,7 +134,7 @@ def main() -> int:
         return 2
     try:
         with listener, _model(arguments) as model:
-            asyncio.run(_serve(listener, model, key, with_parent=arguments.with_parent))
+            asyncio.run(_serve(listener, model, arguments))
     except (ModelError, aiohttp.ClientError, OSError) as error:
         print(f"error: the model does not answer: {error}", file=sys.stderr)
         return 2

@@ -2,60 +2,112 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import time
 import uuid
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, MutableMapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
-from aiohttp import web
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
 
 from .assistant import Assistant, Question, Turn
 from .llm import ModelError, Sampling
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from railwright.guard import Guard
+
 MODEL_NAME = "support-bot"
 MAX_ANSWER_TOKENS = 96
 DEFAULT_ANSWER_TOKENS = 64
+MAX_BODY = 1 << 20
 
-ASSISTANT = web.AppKey("assistant", Assistant)
-KEY = web.AppKey("key", str)
-Handler = Any
+Identity = MutableMapping[str, Any]
+T = TypeVar("T")
 
 
 class BadRequestError(Exception):
     """The request cannot be understood; the message says what is wrong with it."""
 
 
-def create(assistant: Assistant, key: str) -> web.Application:
-    """Return the web application; every path but ``/healthz`` asks for ``Bearer <key>``."""
-    application = web.Application(middlewares=[_errors, _authorise], client_max_size=1 << 20)
-    application[ASSISTANT] = assistant
-    application[KEY] = key
-    application.router.add_get("/healthz", _health)
-    application.router.add_get("/v1/models", _models)
-    application.router.add_post("/v1/chat/completions", _chat)
+def create(assistant: Assistant, key: str, guard: Guard | None = None) -> ASGIApp:
+    """Return the web application; every path but ``/healthz`` asks for ``Bearer <key>``.
+
+    With a guard the same API is also served behind it, below ``/guarded``.
+    """
+    routes = [
+        Route("/healthz", _health),
+        Route("/v1/models", _models),
+        Route("/v1/chat/completions", _chat, methods=["POST"]),
+    ]
+    bare = _application(routes, assistant)
+    if guard is None:
+        return _Authorise(bare, key)
+    from railwright.guard import ChatOptions, GuardMiddleware
+
+    # Told which rules decided, a check can see that the tested policy is the one in force.
+    guarded = GuardMiddleware(bare, guard, options=ChatOptions(disclose=True))
+    return _Authorise(_application([Mount("/guarded", app=guarded), *routes], assistant), key)
+
+
+def _application(routes: list[Any], assistant: Assistant) -> Starlette:
+    application = Starlette(
+        routes=routes,
+        exception_handlers={
+            BadRequestError: _bad_request,
+            ModelError: _model_error,
+            aiohttp.ClientError: _model_gone,
+            TimeoutError: _model_gone,
+            HTTPException: _http_error,
+        },
+    )
+    application.state.assistant = assistant
     return application
 
 
-async def _health(_: web.Request) -> web.Response:
-    return web.json_response({"status": "ok"})
+class _Authorise:
+    """Lets nobody in without the key; stands before the guard, which strangers must not probe."""
+
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        self._app, self._expected = app, key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] != "/healthz":
+            given = dict(scope["headers"]).get(b"authorization", b"").removeprefix(b"Bearer ")
+            if not hmac.compare_digest(given, self._expected):
+                message = "missing or wrong key: send Bearer <key>"
+                await _error(401, "authentication_error", message)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
-async def _models(_: web.Request) -> web.Response:
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _models(_: Request) -> Response:
     model = {"id": MODEL_NAME, "object": "model", "owned_by": "merrowfen-market"}
-    return web.json_response({"object": "list", "data": [model]})
+    return JSONResponse({"object": "list", "data": [model]})
 
 
-async def _chat(request: web.Request) -> web.StreamResponse:
-    assistant = request.app[ASSISTANT]
+async def _chat(request: Request) -> Response:
+    assistant: Assistant = request.app.state.assistant
     body = await _body(request)
     question = read_question(body, request.headers.get("X-Tenant", ""), assistant.merchants)
-    turn = await assistant.prepare(question)
     identity = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time())}
+    turn = await _while_there(request, assistant.prepare(question))
     if body.get("stream"):
-        return await _stream(request, assistant, question, turn, identity)
-    text, finish = await assistant.answer(question, turn)
+        events = _events(assistant, question, turn, identity)
+        return StreamingResponse(events, media_type="text/event-stream")
+    text, finish = await _while_there(request, assistant.answer(question, turn))
     message: dict[str, Any] = {
         "role": "assistant",
         "content": text.strip(),
@@ -69,38 +121,48 @@ async def _chat(request: web.Request) -> web.StreamResponse:
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         "usage": _usage(turn),
     }
-    return web.json_response(answer)
+    return JSONResponse(answer)
 
 
-async def _stream(
-    request: web.Request,
-    assistant: Assistant,
-    question: Question,
-    turn: Turn,
-    identity: dict[str, Any],
-) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
+async def _while_there(request: Request, work: Awaitable[T]) -> T:
+    """Await ``work``, but end it when the client hangs up: nobody would read the answer."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_hung_up(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise HTTPException(499, "the client went away")
+        return await task
+    finally:
+        gone.cancel()
+        task.cancel()
 
-    async def send(choices: list[dict[str, Any]], **more: Any) -> None:
-        event = identity | {"object": "chat.completion.chunk", "model": MODEL_NAME}
-        data = json.dumps(event | {"choices": choices} | more)
-        await response.write(f"data: {data}\n\n".encode())
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _events(
+    assistant: Assistant, question: Question, turn: Turn, identity: Identity
+) -> AsyncIterator[bytes]:
+    def event(choices: list[dict[str, Any]], **more: Any) -> bytes:
+        chunk = {**identity, "object": "chat.completion.chunk", "model": MODEL_NAME}
+        return f"data: {json.dumps(chunk | {'choices': choices} | more)}\n\n".encode()
 
     first: dict[str, Any] = {"role": "assistant", "content": "", "context": _context(turn)}
     if turn.calls:
         first["tool_calls"] = [c | {"index": n} for n, c in enumerate(_tool_calls(turn))]
-    await send([{"index": 0, "delta": first, "finish_reason": None}])
+    yield event([{"index": 0, "delta": first, "finish_reason": None}])
     try:
         async for piece, finish in assistant.stream(question, turn):
             if piece or finish:
                 delta = {"content": piece} if piece else {}
-                await send([{"index": 0, "delta": delta, "finish_reason": finish or None}])
-        await send([], usage=_usage(turn))
+                yield event([{"index": 0, "delta": delta, "finish_reason": finish or None}])
+        yield event([], usage=_usage(turn))
     except (ModelError, aiohttp.ClientError, TimeoutError) as error:
-        await send([], error={"message": str(error), "type": "model_error"})
-    await response.write(b"data: [DONE]\n\n")
-    return response
+        yield event([], error={"message": str(error), "type": "model_error"})
+    yield b"data: [DONE]\n\n"
 
 
 def read_question(body: dict[str, Any], merchant: str, merchants: set[str]) -> Question:
@@ -169,9 +231,14 @@ def _usage(turn: Turn) -> dict[str, int]:
     }
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def _body(request: Request) -> dict[str, Any]:
+    raw = b""
+    async for part in request.stream():
+        raw += part
+        if len(raw) > MAX_BODY:
+            raise HTTPException(413, f"the request is longer than {MAX_BODY} bytes")
     try:
-        body = await request.json()
+        body = json.loads(raw)
     except ValueError as error:
         raise BadRequestError("the body is not JSON") from error
     if not isinstance(body, dict):
@@ -179,29 +246,22 @@ async def _body(request: web.Request) -> dict[str, Any]:
     return body
 
 
-@web.middleware
-async def _authorise(request: web.Request, handler: Handler) -> web.StreamResponse:
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-    if request.path != "/healthz" and not hmac.compare_digest(given, request.app[KEY].encode()):
-        return _error(401, "authentication_error", "missing or wrong key: send Bearer <key>")
-    response: web.StreamResponse = await handler(request)
-    return response
+async def _bad_request(_: Request, error: Exception) -> Response:
+    return _error(400, "invalid_request_error", str(error))
 
 
-@web.middleware
-async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        response: web.StreamResponse = await handler(request)
-    except BadRequestError as error:
-        return _error(400, "invalid_request_error", str(error))
-    except ModelError as error:
-        return _error(error.status, "model_error", str(error))
-    except (aiohttp.ClientError, TimeoutError) as error:
-        return _error(502, "model_error", f"the model server does not answer: {error!r}")
-    except web.HTTPException as error:
-        return _error(error.status, "invalid_request_error", error.reason)
-    return response
+async def _model_error(_: Request, error: Exception) -> Response:
+    return _error(getattr(error, "status", 502), "model_error", str(error))
 
 
-def _error(status: int, kind: str, message: str) -> web.Response:
-    return web.json_response({"error": {"message": message, "type": kind}}, status=status)
+async def _model_gone(_: Request, error: Exception) -> Response:
+    return _error(502, "model_error", f"the model server does not answer: {error!r}")
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    return _error(status, "invalid_request_error", str(getattr(error, "detail", error)))
+
+
+def _error(status: int, kind: str, message: str) -> Response:
+    return JSONResponse({"error": {"message": message, "type": kind}}, status_code=status)

@@ -26,6 +26,7 @@ _OUT = click.Path(path_type=Path, dir_okay=False)
 @click.option("--concurrency", type=click.IntRange(min=1), help="Calls in flight at most.")
 @click.option("--resume", is_flag=True, help="Go on with the latest run of the same plan.")
 @click.option("--fresh", is_flag=True, help="Ask anew instead of taking answers from the cache.")
+@click.option("--without-guard", is_flag=True, help="Leave out the run behind the guard.")
 @click.option("--json", "json_path", type=_OUT, help="Write the verdict as JSON.")
 @click.option("--junit", "junit_path", type=_OUT, help="Write JUnit XML.")
 @click.option("--sarif", "sarif_path", type=_OUT, help="Write SARIF 2.1.0.")
@@ -40,6 +41,7 @@ def check(
     concurrency: int | None,
     resume: bool,
     fresh: bool,
+    without_guard: bool,
     json_path: Path | None,
     junit_path: Path | None,
     sarif_path: Path | None,
@@ -48,7 +50,8 @@ def check(
 ) -> int:
     """Run what the tier of SYSTEM requires, decide, sign the facts, and show the result.
 
-    SYSTEM is a folder with system.yaml. Exit codes: 0 pass, 1 a gate fails, 2 configuration,
+    SYSTEM is a folder with system.yaml. Where it names a guard, it is run without and with it;
+    the verdict is that of the guarded system. Exit codes: 0 pass, 1 a gate fails, 2 configuration,
     3 inconclusive, 4 integrity, 130 interrupted.
     """
     from rich.console import Console
@@ -56,7 +59,7 @@ def check(
     from railwright.cli._progress import CheckProgress
     from railwright.gate import CheckOptions
     from railwright.gate import check as run_check
-    from railwright.report import print_verdict
+    from railwright.report import print_guard, print_verdict
 
     budget: dict[str, float] = {}
     if budget_calls is not None:
@@ -70,6 +73,7 @@ def check(
         only=only,
         budget=budget,
         concurrency=concurrency,
+        without_guard=without_guard,
     )
     outputs = {
         "json": json_path,
@@ -84,6 +88,7 @@ def check(
         result = run_check(system, options, on_progress=progress.update)
     console = Console(width=None if Console().is_terminal else 140)
     print_verdict(result.verdict, console)
+    print_guard(result.verdict, console)
     write_outputs(result, wanted)
     if html_path is not None:
         console.print(f"report      {html_path}", highlight=False, soft_wrap=True)
@@ -111,7 +116,14 @@ def write_outputs(result: CheckResult, paths: dict[str, Path]) -> None:
     verdict = result.verdict
     for name, path in paths.items():
         if name == "html":
-            path.write_text(to_html(verdict, samples_for(verdict, result.run_dir.parent)), "utf-8")
+            runs, beside = result.run_dir.parent, ""
+            if result.bare is not None:
+                beside = f"{path.stem}-without-guard{path.suffix}"
+                before = result.bare.verdict
+                page = to_html(before, samples_for(before, runs))
+                path.with_name(beside).write_text(page, "utf-8")
+            found = samples_for(verdict, runs)
+            path.write_text(to_html(verdict, found, bare=beside), "utf-8")
         elif name == "summary":
             # CI systems hand over a file to append to.
             with path.open("a", encoding="utf-8") as stream:

@@ -144,13 +144,14 @@ def _totals(found: Forecast) -> str:
 @gate.command(short_help="Decide again without a call; name what is missing.")
 @click.argument("system", type=click.Path(path_type=Path), default=Path())
 @click.argument("gate_id", required=False)
+@click.option("--without-guard", is_flag=True, help="On the system without its guard.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
-def explain(system: Path, gate_id: str | None, as_json: bool) -> int:
+def explain(system: Path, gate_id: str | None, without_guard: bool, as_json: bool) -> int:
     """Decide again from files and ledger, without a call; name what is missing and its mend."""
     from railwright.gate import GateError, verdict_now
     from railwright.report import headline, to_json
 
-    verdict = verdict_now(system)
+    verdict = verdict_now(system, without_guard=without_guard)
     if as_json:
         click.echo(to_json(verdict).decode(), nl=False)
         return verdict.exit_code

@@ -1,7 +1,7 @@
 """Evaluate: run cases against a target, score, store, and count failures over sources."""
 
 from railwright.evaluate._budget import BudgetExhaustedError, BudgetMeter, MeteredTarget
-from railwright.evaluate._cache import Cache
+from railwright.evaluate._cache import Cache, KeyMaker
 from railwright.evaluate._done import DoneKeys
 from railwright.evaluate._file import FileSummary, evaluate_file, evaluate_file_async, limits_of
 from railwright.evaluate._metrics import (
@@ -46,6 +46,7 @@ __all__ = [
     "Cache",
     "DoneKeys",
     "FileSummary",
+    "KeyMaker",
     "Limits",
     "Manifest",
     "MeteredTarget",

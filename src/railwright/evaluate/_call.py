@@ -169,7 +169,7 @@ class Caller:
             spent = cost if spent is _NO_SPENT else add_spent(spent, cost)
             if isinstance(outcome, Response):
                 self._answered, self._refused = True, 0
-                return Answer(outcome, None, spent.calls, spent)
+                return Answer(outcome, None, spent.calls, spent, outcome.at)
             crowded = outcome.kind == "rate_limit"
             attempts[crowded] += 1
             policy = self._waiting if crowded else self._usual
@@ -204,6 +204,9 @@ class Caller:
             self.limiter.release(ticket, "error")
             raise
         self.limiter.release(ticket, "ok")
+        if not response.calls:
+            self._meter.give_back(held)
+            return response, _NO_SPENT
         received = len(response.text)
         return response, self._meter.settle(held, response.usage, sent=len(wire), received=received)
 

@@ -283,10 +283,11 @@ class _Engine:
         if known is not None:
             self.caller.limiter.release(ticket, "error")  # says nothing about the endpoint
             response, at = known
-            return Answer(response, None, 0, Spent(), at), True
+            return Answer(response, None, 0, Spent(), response.at or at), True
         answer = await self.caller.ask(request, wire, task.case.id, ticket)
         if answer.response is not None:
             self.journal.keep_answer(key, answer.response)
+            return answer, answer.response.at > 0
         return answer, False
 
     # -- what happens beside the workers ---------------------------------------------------------

@@ -8,14 +8,17 @@ from railwright.gate._errors import BrokenLedgerError, GateError
 from railwright.gate._forecast import Forecast, GateForecast
 from railwright.gate._lint import lint_all
 from railwright.gate._plan import CheckPlan, GatePlan, make_plan
-from railwright.gate._run import CheckOptions, CheckResult, check
+from railwright.gate._run import CheckResult, check
 from railwright.gate._schedule import Schedule
+from railwright.gate._session import CheckOptions
 from railwright.gate._types import (
     Bounds,
     Coverage,
     Effort,
     EvidenceRef,
+    GateChange,
     GateVerdict,
+    GuardEffect,
     LedgerState,
     Outcome,
     SliceResult,
@@ -34,10 +37,12 @@ __all__ = [
     "Effort",
     "EvidenceRef",
     "Forecast",
+    "GateChange",
     "GateError",
     "GateForecast",
     "GatePlan",
     "GateVerdict",
+    "GuardEffect",
     "LedgerState",
     "Outcome",
     "Schedule",

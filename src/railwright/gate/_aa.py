@@ -11,8 +11,8 @@ import msgspec
 
 from railwright.evaluate import Budget, Progress, RunStore, run
 from railwright.gate._plan import CheckPlan, GatePlan
-from railwright.gate._run import CheckOptions, Session
 from railwright.gate._schedule import Schedule
+from railwright.gate._session import CheckOptions, Session
 from railwright.ledger import subject_ref
 from railwright.stats import aa_flip_probability, clopper_pearson
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from railwright.evaluate import read_samples
 from railwright.gate._evidence import PREREG, RESULT, EvidenceIndex
 from railwright.gate._forecast import Forecast, forecast
+from railwright.gate._guarded import guarded_suites, guarded_target
 from railwright.gate._instruments import Instruments
 from railwright.gate._lint import sound_suites
 from railwright.gate._plan import DEFAULT_SEED, applicable, make_plan
@@ -19,7 +20,10 @@ from railwright.gate._verdict import decide_system
 from railwright.ledger import Ledger, LedgerMissingError, Verification
 from railwright.standard import resolve_gates
 from railwright.system import System, find_root, load_system, subject
-from railwright.targets import TargetError, config_from, open_target
+from railwright.targets import Target, TargetError, config_from, open_target
+
+if TYPE_CHECKING:
+    from railwright.guard import Guard
 
 _PACE_SAMPLES = 200
 
@@ -45,15 +49,17 @@ def forecast_system(folder: Path, *, seed: int = DEFAULT_SEED) -> Forecast:
     return forecast(plan, _pace(system))
 
 
-def verdict_now(folder: Path) -> Verdict:
-    """The verdict from files and ledger as they stand.
+def verdict_now(folder: Path, *, without_guard: bool = False) -> Verdict:
+    """The verdict from files and ledger as they stand, on the guarded system if there is a guard.
 
     No boundaries are designed: evidence is read against those that were registered with it.
     """
     suites = sound_suites(folder)
+    behind = None if without_guard else guarded_suites(suites)
+    suites, guard = behind or (suites, None)
     system = suites.system
     _, absent = applicable(suites)
-    identity = _identity(system)
+    identity = _identity(system, guard)
     notes = [] if identity else ["The target cannot be opened here, so evidence was not compared."]
     return decide_system(
         system,
@@ -67,10 +73,14 @@ def verdict_now(folder: Path) -> Verdict:
     )
 
 
-def _identity(system: System) -> Mapping[str, Any] | None:
+def _identity(system: System, guard: Guard | None = None) -> Mapping[str, Any] | None:
     """The identity of the target, without a call; None where it cannot be opened here."""
     try:
-        target = open_target(config_from(system.manifest.target), folder=system.folder)
+        target: Target
+        if guard is not None:
+            target = guarded_target(system, guard)
+        else:
+            target = open_target(config_from(system.manifest.target), folder=system.folder)
     except TargetError:
         return None
     asyncio.run(target.close())

@@ -162,6 +162,10 @@ class Lane:
         """Whether each source of the completed prefix failed; None without a usable outcome."""
         return dict(self._outcomes)
 
+    def decided_outcomes(self) -> dict[str, bool | None]:
+        """The same for the sources that the claims rest on: those later were in flight."""
+        return {unit.source: self._outcomes[unit.source] for unit in self.units[: self.prefix]}
+
     def remaining_to_pass(self, handed: int) -> int:
         """Sources still to hand out until the nearest look that could decide the whole gate.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from railwright.cases import CasesError
+from railwright.detectors import MissingExtraError
 from railwright.gate._errors import GateError
+from railwright.gate._guarded import guard_of
 from railwright.gate._plan import check_decidable
 from railwright.gate._suites import Suites
 from railwright.ledger import keys_folder
@@ -58,7 +60,7 @@ def _lint_one(path: Path) -> tuple[list[Problem], Suites | None]:
         suites = Suites(load_system(path))
     except ManifestError as error:
         return [*problems, *error.problems], None
-    problems += _lint_keys(suites.system)
+    problems += [*_lint_keys(suites.system), *_lint_guard(suites.system)]
     problems += lint_gates(suites.system)
     if not errors(problems):
         problems += _lint_suites(suites)
@@ -84,6 +86,28 @@ def _lint_keys(system: System) -> list[Problem]:
             mend="keep checkpoint.pem elsewhere, such as with the CI as RAILWRIGHT_CHECKPOINT_KEY",
         )
     ]
+
+
+def _lint_guard(system: System) -> list[Problem]:
+    """Report what keeps the declared policy from being compiled at the system's tier."""
+    try:
+        guard_of(system)
+    except ManifestError as error:
+        return list(error.problems)
+    except MissingExtraError as error:
+        line, column = system.position(("guard",))
+        return [
+            Problem(
+                file=system.file,
+                line=line,
+                column=column,
+                code="missing-extra",
+                message=f"the guard cannot be tested here: {error}",
+                mend="install it, or run `railwright check --without-guard`",
+                severity="warning",
+            )
+        ]
+    return []
 
 
 def _lint_suites(suites: Suites) -> list[Problem]:

@@ -117,6 +117,70 @@ class GateVerdict(msgspec.Struct, frozen=True):
     line: int = 0
 
 
+class GateChange(msgspec.Struct, frozen=True):
+    """What the guard did to one gate.
+
+    ``before`` and ``after`` are the verdicts without and with it, ``bounds`` the failing sources
+    without it. Of the ``n`` sources that both runs scored, ``better`` failed only without the
+    guard and ``worse`` only with it; ``low`` and ``high`` bound the difference of the failure
+    rates (with less without), each one-sided at ``confidence``. ``screened`` counts, over all
+    sources of the suite, those of which the guard stops or changes a question: that takes no call.
+    """
+
+    gate: str
+    before: Outcome
+    after: Outcome
+    bounds: Bounds | None
+    n: int
+    better: int
+    worse: int
+    difference: float
+    low: float
+    high: float
+    confidence: float
+    screened: Bounds
+
+    @property
+    def turned(self) -> bool:
+        """Whether the guard turned the verdict: it is another one, and not by more sources."""
+        return self.before != self.after and self.better + self.worse > 0
+
+
+class GuardEffect(msgspec.Struct, frozen=True):
+    """The same system without and with its guard, side by side.
+
+    Attributes:
+        policy: its id; ``plan`` is its digest at ``tier``.
+        samples: questions of the guarded run. ``stopped`` of them never reached the model,
+            ``cut`` were answered and the answer was stopped, ``questions_changed`` and
+            ``answers_changed`` had something redacted or removed, ``flagged`` were only marked.
+        reused: answers of the run without the guard that were used again; ``asked``: calls made.
+        rules: how often each rule of the policy had a say.
+        harmless: harmless sources that the guard stopped, question or answer, of those in the run.
+        harmless_screened: harmless sources of which it stops a question, of all in the suites.
+        guard_ms: time of all checks of one question, 50th and 95th percentile, in milliseconds.
+        answer_ms: time of an answer without the guard, 50th percentile.
+    """
+
+    policy: str
+    plan: str
+    tier: int
+    gates: tuple[GateChange, ...]
+    harmless: Bounds
+    harmless_screened: Bounds
+    samples: int = 0
+    stopped: int = 0
+    cut: int = 0
+    questions_changed: int = 0
+    answers_changed: int = 0
+    flagged: int = 0
+    reused: int = 0
+    asked: int = 0
+    rules: dict[str, int] = {}
+    guard_ms: tuple[float, float] = (0.0, 0.0)
+    answer_ms: float = 0.0
+
+
 class LedgerState(msgspec.Struct, frozen=True):
     """The ledger that the verdict rests on, with its separate verdicts by name."""
 
@@ -132,7 +196,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """The one verdict: the exit code, the table and every report are renderings of it.
 
     ``outcome`` is ``pass``, ``fail`` or ``inconclusive`` over the blocking gates; ``exit_code``
-    follows the product's table. ``as_of`` and ``subject_digest`` fix what it speaks of.
+    follows the product's table. ``as_of`` and ``subject_digest`` fix what it speaks of. ``guard``
+    says what the guard changed, where the system was tested behind one.
     """
 
     system: str
@@ -151,6 +216,7 @@ class Verdict(msgspec.Struct, frozen=True):
     run_ids: tuple[str, ...] = ()
     seconds: float = 0.0
     version: str = ""
+    guard: GuardEffect | None = None
     schema: str = "verdict/v1"
 
     def gate(self, gate_id: str) -> GateVerdict:

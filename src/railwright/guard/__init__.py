@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from railwright.guard._statement import record_rates
     from railwright.guard._stream import ByteStream, Redacted, StreamRedactor, redact_whole
     from railwright.guard._structured import Outcome, Problem, Structured, StructuredStream
+    from railwright.guard._target import Earlier, GuardedTarget, intervention
     from railwright.guard._tests import TestResult, run_tests
     from railwright.guard._types import (
         ACTIONS,
@@ -61,6 +62,7 @@ _PLACES = {
     "_stream": ("ByteStream", "Redacted", "StreamRedactor", "redact_whole"),
     "_structured": ("Outcome", "Problem", "Structured", "StructuredStream"),
     "_statement": ("record_rates",),
+    "_target": ("Earlier", "GuardedTarget", "intervention"),
     "_tests": ("TestResult", "run_tests"),
     "_types": ("ACTIONS", "STAGES", "Call", "Finding", "GuardError", "Reason", "Verdict"),
 }
@@ -78,11 +80,13 @@ __all__ = [
     "ChatGuard",
     "ChatOptions",
     "ChatStream",
+    "Earlier",
     "Finding",
     "Guard",
     "GuardBlockedError",
     "GuardError",
     "GuardMiddleware",
+    "GuardedTarget",
     "KeyRing",
     "Outcome",
     "Plan",
@@ -112,6 +116,7 @@ __all__ = [
     "diff_plans",
     "diff_traffic",
     "guarded",
+    "intervention",
     "json_schemas",
     "load_policy",
     "parse_policy",

@@ -92,6 +92,7 @@ class Tally:
             body["rules"] = sorted({name for v in self.verdicts for name in v.rule_ids})
             body["would"] = strictest(v.would for v in self.verdicts)
             body["plan"] = self.verdicts[0].plan_digest if self.verdicts else ""
+            body["ms"] = round(1000 * self.seconds, 3)
         return body
 
     def told(self, body: dict[str, Any]) -> dict[str, Any]:

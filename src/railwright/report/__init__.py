@@ -6,7 +6,7 @@ from railwright.report._exports import to_json, to_junit, to_markdown, to_sarif
 from railwright.report._html import to_html
 from railwright.report._schemas import output_schemas
 from railwright.report._sections import SampleSet, SamplesState
-from railwright.report._terminal import print_list, print_verdict
+from railwright.report._terminal import print_guard, print_list, print_verdict
 from railwright.report._text import duration, headline, percent, rate
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "headline",
     "output_schemas",
     "percent",
+    "print_guard",
     "print_list",
     "print_verdict",
     "rate",

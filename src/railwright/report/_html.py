@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from railwright.gate import GateVerdict, SliceResult, Verdict
+from railwright.report._guard import guard_section
 from railwright.report._sections import (
     SampleSet,
     controls_section,
@@ -30,11 +31,14 @@ from railwright.report._text import (
 )
 
 
-def to_html(verdict: Verdict, samples: Mapping[str, SampleSet] | None = None) -> str:
+def to_html(
+    verdict: Verdict, samples: Mapping[str, SampleSet] | None = None, *, bare: str = ""
+) -> str:
     """Return the report as one HTML page without scripts or outside references.
 
     ``samples`` maps a gate to its failing samples and to whether they match the ledger; a gate
-    without an entry shows them as missing.
+    without an entry shows them as missing. ``bare`` names the file of the report on the system
+    without its guard, beside this one.
     """
     shown = [gate for gate in verdict.gates if gate.outcome != "not_applicable"]
     sample_sets = samples or {}
@@ -42,6 +46,7 @@ def to_html(verdict: Verdict, samples: Mapping[str, SampleSet] | None = None) ->
     body = [
         _header(verdict),
         _tiles(verdict),
+        guard_section(verdict, bare),
         _overview(shown),
         _table(shown),
         _not_applicable(verdict),

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from railwright.gate import GateVerdict, Verdict
-from railwright.report._text import MARKS, attempt, effort, headline, limit, percent
+from railwright.report._text import (
+    MARKS,
+    attempt,
+    effort,
+    guard_sentences,
+    headline,
+    limit,
+    percent,
+    signed,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +28,7 @@ _STYLES = {
 }
 # From these widths on a column fits beside the others without breaking a word.
 _WIDE, _EFFORT = 132, 104
+_WORDS = ("gate", "without", "with")
 
 
 def print_verdict(verdict: Verdict, console: Console) -> None:
@@ -47,6 +57,45 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     console.print(Text(headline(verdict), style=_STYLES[verdict.outcome]))
     console.print(f"subject     {verdict.subject_digest}", highlight=False, soft_wrap=True)
     console.print(f"checkpoint  {verdict.ledger.checkpoint}", highlight=False, soft_wrap=True)
+
+
+def print_guard(verdict: Verdict, console: Console) -> None:
+    """Print what the guard changed, where the system was tested behind one."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    effect = verdict.guard
+    if effect is None:
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="without and with the guard")
+    table.title_justify = "left"
+    for name in (
+        "gate",
+        "without",
+        "with",
+        "same\nsources",
+        "mended",
+        "broken",
+        "stopped or\nchanged",
+    ):
+        table.add_column(name, no_wrap=True, justify="left" if name in _WORDS else "right")
+    table.add_column("points (interval)", no_wrap=True)
+    for change in effect.gates:
+        after = f"[{_STYLES[change.after]}]{MARKS[change.after]}[/]"
+        table.add_row(
+            change.gate,
+            f"[{_STYLES[change.before]}]{MARKS[change.before]}[/]",
+            f"{after} (turned)" if change.turned else after,
+            str(change.n),
+            str(change.better),
+            str(change.worse),
+            f"{change.screened.k} of {change.screened.n}",
+            f"{signed(change.difference)} ({signed(change.low)} to {signed(change.high)})",
+        )
+    console.print()
+    console.print(table)
+    for sentence in guard_sentences(effect):
+        console.print(f"    {sentence}", highlight=False, soft_wrap=False)
 
 
 def print_list(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from railwright.gate import Bounds, Coverage, Effort, GateVerdict, Verdict
+from railwright.gate import Bounds, Coverage, Effort, GateVerdict, GuardEffect, Verdict
 
 MARKS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE", "not_applicable": "n/a"}
 
@@ -56,6 +56,39 @@ def effort(spent: Effort | None) -> str:
     if spent.saved_calls:
         parts.append(f"{spent.saved_calls} saved")
     return ", ".join(parts)
+
+
+def milliseconds(value: float) -> str:
+    """Return a time below and above a second as a person reads it: 0.4 ms, 35 ms, 1.7 s."""
+    if value >= 1000:
+        return f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.2g} ms"
+
+
+def signed(value: float) -> str:
+    """Return a difference of rates in percentage points with its sign."""
+    return f"{100 * value:+.1f}"
+
+
+def guard_sentences(effect: GuardEffect) -> list[str]:
+    """Return what the guard did, what it cost and what was not asked again, in sentences."""
+    harmless, wide = effect.harmless, effect.harmless_screened
+    share = effect.guard_ms[0] / effect.answer_ms if effect.answer_ms else 0.0
+    rules = ", ".join(f"{name} {count}" for name, count in list(effect.rules.items())[:6])
+    return [
+        f"Policy {effect.policy} at tier {effect.tier}, plan {effect.plan}.",
+        f"Of {effect.samples} questions it stopped {effect.stopped} before the model and changed "
+        f"{effect.questions_changed}; it stopped {effect.cut} answers and changed "
+        f"{effect.answers_changed}; {effect.flagged} were only flagged. Rules: {rules or 'none'}.",
+        f"False refusals: {harmless.k} of {harmless.n} harmless sources stopped "
+        f"({percent(harmless.low)} to {percent(harmless.high)}); of all {wide.n} in the suites, "
+        f"asked or not, {wide.k} questions stopped ({percent(wide.low)} to {percent(wide.high)}).",
+        f"Latency: {milliseconds(effect.guard_ms[0])} a question (95th percentile "
+        f"{milliseconds(effect.guard_ms[1])}) beside {milliseconds(effect.answer_ms)} for an "
+        f"answer, {share:.2%}.",
+        f"Calls: {effect.asked} made; {effect.reused} answers of the first run were used again, "
+        f"{effect.stopped} questions cost none.",
+    ]
 
 
 def duration(seconds: float) -> str:

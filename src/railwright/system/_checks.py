@@ -94,7 +94,15 @@ def check_manifest(manifest: Manifest, report: Reporter) -> list[Problem]:
         *_check_plants(manifest, report),
         *_check_placeholders(manifest, report),
         *_check_target(manifest, report),
+        *_check_guard(manifest, report),
     ]
+
+
+def _check_guard(manifest: Manifest, report: Reporter) -> Iterator[Problem]:
+    if manifest.guard is not None and manifest.parts.guardrails is not None:
+        message = "`guard` and the part `guardrails` both say what guards the system"
+        mend = "leave `parts.guardrails` out: the policy becomes that part of the guarded system"
+        yield report(("guard",), "guard-twice", message, mend)
 
 
 def _check_parts(manifest: Manifest, report: Reporter) -> Iterator[Problem]:

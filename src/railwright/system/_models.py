@@ -256,9 +256,23 @@ class SuiteRef(Model):
     mode: Literal["replace", "extend"] = "replace"
 
 
+class GuardRef(Model):
+    """The guard that the system is served behind, and is tested with beside the bare system."""
+
+    policy: Text = Field(default="default", description="`default`, or a policy file here")
+    target: (
+        Annotated[Target, BeforeValidator(_wrap("spec"), json_schema_input_type=str | Target)]
+        | None
+    ) = Field(default=None, description="Where the guarded system is served, if it is")
+    channel: Text = "api"
+
+
 TargetField = Annotated[Target, BeforeValidator(_wrap("spec"), json_schema_input_type=str | Target)]
 SuiteField = Annotated[
     SuiteRef, BeforeValidator(_wrap("path"), json_schema_input_type=str | SuiteRef)
+]
+GuardField = Annotated[
+    GuardRef, BeforeValidator(_wrap("policy"), json_schema_input_type=str | GuardRef)
 ]
 
 
@@ -291,5 +305,6 @@ class Manifest(Model):
     gates: tuple[dict[str, JsonValue], ...] = ()
     budget: Budget = Budget()
     judge: TargetField | None = None
+    guard: GuardField | None = None
     baseline: Annotated[str, Field(pattern=r"^(none|run:\S+)$")] = "none"
     ignore: Texts = ()

@@ -43,7 +43,11 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Response(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What came back. ``blocked`` is set when a guard or filter answered instead of the model."""
+    """What came back. ``blocked`` is set when a guard or filter answered instead of the model.
+
+    ``calls`` is 0 where the system was not asked: a guard stopped the question, or an earlier
+    answer to the same question was used, given ``at`` (seconds since 1970; 0 for now).
+    """
 
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
@@ -55,6 +59,8 @@ class Response(msgspec.Struct, frozen=True, omit_defaults=True):
     blocked: bool = False
     model: str = ""
     raw: str = ""
+    calls: int = 1
+    at: float = 0.0
 
 
 class TargetError(TransportError):
