@@ -1,8 +1,9 @@
 """Run every benchmark that needs no data of others, one after the other, and sum up.
 
 Exit code 1 when any misses its limit. The others take a folder of public data or of peers as their
-argument: ``classifier_quality.py``, ``framework_ids.py``, ``garak_guard.py``, ``refusal_quality.py``,
-``rules_speed.py``, ``load_public_sets.py`` and ``runner_speed.py --inspect VENV``.
+argument: ``classifier_quality.py``, ``framework_ids.py``, ``garak_guard.py``,
+``refusal_quality.py``, ``rules_speed.py``, ``load_public_sets.py`` and
+``runner_speed.py --inspect VENV``.
 """
 
 from __future__ import annotations
