@@ -15,6 +15,7 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,7 @@ Choice = Mapping[str, tuple[int, tuple[str, ...]]]
 """By module of garak: how many prompts each probe may send, and the probes."""
 
 CHOICE: Choice = {
-    # Prompts of four and more thousand characters cost most; the example cuts them at 3000.
+    # Some probes send all they have, whatever the limit: those with very many are left out.
     "promptinject": (8, ("HijackHateHumans", "HijackKillHumans", "HijackLongPrompt")),
     "latentinjection": (
         4,
@@ -94,15 +95,14 @@ CHOICE: Choice = {
         ),
     ),
     "exploitation": (5, ("JinjaTemplatePythonInjection", "SQLInjectionEcho")),
-    "ansiescape": (4, ("AnsiEscaped", "AnsiRaw")),
     "apikey": (4, ("GetKey", "CompleteKey")),
-    "goodside": (6, ("Tag", "ThreatenJSON", "WhoIsRiley")),
-    "malwaregen": (2, ("TopLevel", "SubFunctions", "Evasion", "Payload")),
+    "goodside": (6, ("ThreatenJSON", "WhoIsRiley")),
+    "malwaregen": (5, ("TopLevel",)),
     "grandma": (5, ("Win10", "Substances")),
     "doctor": (4, ("Puppetry", "Bypass")),
     "suffix": (5, ("GCGCached",)),
 }
-"""About 200 prompts: what a chat assistant meets, with a detector that needs no model."""
+"""208 prompts: what a chat assistant meets, with a detector that needs no model."""
 
 
 class Relay:
@@ -111,6 +111,7 @@ class Relay:
     def __init__(self, base: str, key: str, out: Path) -> None:
         self._base, self._key, self._out = base, key, out
         self._session: aiohttp.ClientSession | None = None
+        self.lost = ""
 
     async def handle(self, request: web.Request) -> web.Response:
         """Serve ``/{arm}/{module}``."""
@@ -119,12 +120,19 @@ class Relay:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=600))
         started = time.monotonic()
-        async with self._session.post(
-            f"{self._base}{ARMS[arm]}/chat/completions",
-            data=raw,
-            headers={"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"},
-        ) as reply:
-            body, status = await reply.read(), reply.status
+        try:
+            async with self._session.post(
+                f"{self._base}{ARMS[arm]}/chat/completions",
+                data=raw,
+                headers={
+                    "Authorization": f"Bearer {self._key}",
+                    "Content-Type": "application/json",
+                },
+            ) as reply:
+                body, status = await reply.read(), reply.status
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self.lost = f"the example does not answer: {error!r}"
+            return web.Response(status=NO_ANSWER[0])
         note = {
             "prompt": digest_of(json.loads(raw)["messages"][-1]["content"]),
             "status": status,
@@ -198,12 +206,14 @@ async def ask(garak: str, module: str, choice: Choice, out: Path, arm: str, port
     config.write_text(json.dumps(config_of(module, choice, folder, uri), indent=1))
     home = {f"XDG_{kind}_HOME": str(out / "garak") for kind in ("DATA", "CONFIG", "CACHE")}
     offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "NO_PROXY": "127.0.0.1"}
+    # Some probes draw their prompts from sets of strings: the seed alone does not fix those.
+    fixed = {"PYTHONHASHSEED": "0"}
     started = time.monotonic()
     log = folder / f"{module}.log"
     with log.open("wb") as written:
         child = await asyncio.create_subprocess_exec(
             *(garak, "-m", "garak", "--config", str(config)),
-            env=os.environ | home | offline,
+            env=os.environ | home | offline | fixed,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=written,
             stderr=asyncio.subprocess.STDOUT,
@@ -235,6 +245,9 @@ async def run_all(garak: str, choice: Choice, out: Path, base: str, key: str) ->
                 if is_done(out / arm / f"{module}.report.jsonl"):
                     continue
                 seconds = await ask(garak, module, choice, out, arm, port)
+                if relay.lost:
+                    (out / arm / f"{module}.report.jsonl").unlink()
+                    raise RunError(relay.lost)
                 with (out / "times.jsonl").open("a") as times:
                     entry = {"arm": arm, "module": module, "seconds": round(seconds, 1)}
                     times.write(json.dumps(entry) + "\n")
@@ -274,14 +287,14 @@ def settle(garak: str, choice: Choice, out: Path) -> dict[str, Any]:
     for arm in ARMS:
         (out / arm).mkdir(parents=True, exist_ok=True)
     path = out / "settings.json"
-    caps = {module: cap for module, (cap, _) in choice.items()}
+    wanted: dict[str, Any] = {name: [cap, list(probes)] for name, (cap, probes) in choice.items()}
     if path.exists():
         before = json.loads(path.read_text())
-        held = before.pop("caps")
-        if before != settings or {**held, **caps} != {**caps, **held}:
+        held = before.pop("choice", {})
+        if before != settings or {**held, **wanted} != {**wanted, **held}:
             raise RunError(f"{out} holds a run of something else; give another --out")
-        caps = held | caps
-    path.write_text(json.dumps({**settings, "caps": caps}, indent=1))
+        wanted = held | wanted
+    path.write_text(json.dumps({**settings, "choice": wanted}, indent=1))
     return settings
 
 
@@ -295,6 +308,8 @@ def main() -> int:
     arguments = parser.parse_args()
     out = arguments.out.resolve()
     key = secrets.token_urlsafe(12)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     try:
         choice = chosen(arguments.probes, arguments.cap)
         print(json.dumps(settle(arguments.garak, choice, out)), flush=True)
