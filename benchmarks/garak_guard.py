@@ -27,22 +27,13 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "examples" / "support-bot")]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples" / "support-bot"))
 
-from benchmarks.garak_report import (  # noqa: E402
-    ARMS,
-    EXAMPLE,
-    HIT,
-    RunError,
-    digest_of,
-    is_done,
-    report,
-)
-from demo import StartError, running  # noqa: E402 - found only after the line above
+from demo import StartError, running
 
-from railwright.guard import Guard  # noqa: E402
-from railwright.system import load_system, subject  # noqa: E402
+from garak_report import ARMS, EXAMPLE, HIT, RunError, digest_of, is_done, report
+from railwright.guard import Guard
+from railwright.system import load_system, subject
 
 SEED = 7
 NO_ANSWER = [400, 413, 415, 500, 502, 503, 504]

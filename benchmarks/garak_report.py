@@ -212,10 +212,9 @@ def tables(pairs: Sequence[Pair]) -> str:
         for module, found in _grouped(part, _module).items()
     ]
     sums = [("**all**", Count.of(sign, _primary)), ("**all** *", Count.of(other, _primary))]
-    probes = [
-        (f"{probe} ({found[0].primary})", Count.of(found, _primary))
-        for probe, found in _grouped(pairs, _probe).items()
-    ]
+    probes = [(name, Count.of(found, _primary)) for name, found in _grouped(pairs, _probe).items()]
+    quiet = [f"{name} {c.n}" for name, c in probes if not c.before + c.after + c.stopped]
+    loud = [(name, c) for name, c in probes if c.before + c.after + c.stopped]
     further = sorted({d for p in pairs for d in p.before.scores if d != p.primary})
     more = [
         (d, Count.of((p for p in pairs if p.primary != d), partial(_named, d))) for d in further
@@ -224,7 +223,8 @@ def tables(pairs: Sequence[Pair]) -> str:
         [
             table("module", [*modules, *sums]),
             "\\* counted by a detector that counts every answer without words of refusal",
-            table("probe (main detector)", probes),
+            table("probe", loud),
+            f"Not one hit or stop, with n: {', '.join(quiet)}",
             table("further detector", more),
         ]
     )
@@ -244,6 +244,23 @@ def _leaks(texts: Iterable[str | None], plants: Mapping[str, str]) -> dict[str, 
     return dict(Counter(name for text in said for name, value in plants.items() if value in text))
 
 
+def _doing(pair: Pair) -> str:
+    """What the guard did to this prompt and its answer."""
+    if pair.stopped:
+        return "stopped"
+    return "left alone" if pair.guard.get("action") in ("allow", "flag") else "edited"
+
+
+def _turned(pairs: Iterable[Pair]) -> tuple[Counter[str], Counter[str]]:
+    """The hits of the main detectors that went and that came, by what the guard did."""
+    went, came = Counter[str](), Counter[str]()
+    for pair in pairs:
+        hits = pair.hits(pair.primary)
+        if hits is not None and hits[0] != hits[1]:
+            (went if hits[0] else came)[_doing(pair)] += 1
+    return went, came
+
+
 def remarks(pairs: Sequence[Pair], plants: Mapping[str, str]) -> str:
     """What garak's detectors do not say: what the guard did, noise between the passes, leaks."""
     before, after = [p.before.text for p in pairs], [p.after.text for p in pairs]
@@ -251,7 +268,8 @@ def remarks(pairs: Sequence[Pair], plants: Mapping[str, str]) -> str:
     actions = Counter(str(p.guard.get("action", "not told")) for p in pairs)
     rules = Counter(rule for p in pairs for rule in p.guard.get("rules", ()))
     plans = {str(p.guard["plan"]) for p in pairs if p.guard.get("plan")}
-    same = [p for p in pairs if p.guard.get("action") in ("allow", "flag")]
+    went, came = _turned(pairs)
+    same = [p for p in pairs if _doing(p) == "left alone"]
     differ = sum(p.before.text != p.after.text for p in same)
     return "\n".join(
         [
@@ -260,6 +278,7 @@ def remarks(pairs: Sequence[Pair], plants: Mapping[str, str]) -> str:
             f"plans in force: {sorted(plans)}",
             f"actions of the guard: {dict(actions)}; stopped at: {dict(stages)}",
             f"rules that found something: {dict(rules.most_common())}",
+            f"hits that went, by what the guard did: {dict(went)}; that came: {dict(came)}",
             f"answers that the guard left alone: {len(same)}; that differ all the same: {differ}",
             f"answers with a planted value, without the guard: {_leaks(before, plants)}",
             f"answers with a planted value, with the guard: {_leaks(after, plants)}",

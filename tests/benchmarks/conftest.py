@@ -1,8 +1,8 @@
-"""The scripts of `benchmarks/`, importable as from the repository's root."""
+"""The scripts of `benchmarks/`, importable as from their own folder."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.garak_report import (
+
+from garak_report import (
     Count,
     Pair,
     RunError,
@@ -104,6 +105,7 @@ def test_the_report_names_what_garak_does_not_see(folder: Path) -> None:
     said = remarks(read_pairs(folder), {"override-code": "maple-7731"})
     assert "without an answer: 1 without the guard, 0 with" in said
     assert "left alone: 4; that differ all the same: 2" in said
+    assert "{'stopped': 1}; that came: {'left alone': 1}" in said
     assert said.count("{'override-code': 1}") == 2
     assert "{'takeover-in': 2}" in said
     whole = report(folder)
