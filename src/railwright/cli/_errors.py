@@ -16,6 +16,7 @@ _CODES = {
     ("railwright.cases", "SuiteError"): 2,
     ("railwright.cases", "LockError"): 2,
     ("railwright.detectors", "UnknownDetectorError"): 2,
+    ("railwright.detectors", "DetectorConfigError"): 2,
     ("railwright.detectors", "MissingExtraError"): 2,
     ("railwright.guard", "GuardError"): 2,
     ("railwright.events", "EventError"): 2,

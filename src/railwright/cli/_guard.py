@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from railwright.cli._guard_rules import lint_rules
+from railwright.cli._guard_shadow import shadow
+
 if TYPE_CHECKING:
     from railwright.guard import Calibration, PlanDiff, TrafficDiff, Verdict
 
@@ -26,6 +29,10 @@ _SLICE = click.option("--slice", "slices", multiple=True, help="Field whose valu
 @click.group()
 def guard() -> None:
     """Check texts against a policy; test, calibrate, explain and compare policies."""
+
+
+guard.add_command(shadow)
+guard.add_command(lint_rules)
 
 
 @guard.command()
@@ -57,7 +64,7 @@ def check(
     from railwright.guard import Call, Guard
 
     policy, tier = _policy_here(policy, tier)
-    at_work = Guard.load(policy, tier=tier)
+    at_work = Guard.load(policy, tier=tier, telemetry=False)
     text = _standard_input()
     call = Call(tenant=tenant, channel=channel, conversation=conversation)
     verdict = at_work.check(stage, text, call)
@@ -115,7 +122,7 @@ def explain(policy: str | None, tier: int | None, as_json: bool) -> None:
     from railwright.guard import Guard
 
     policy, tier = _policy_here(policy, tier)
-    plan = Guard.load(policy, tier=tier).plan
+    plan = Guard.load(policy, tier=tier, telemetry=False).plan
     if as_json:
         _print_json({"digest": plan.digest, **plan.described()})
         return
@@ -157,7 +164,7 @@ def diff(
     """
     from railwright.guard import Guard, diff_plans, diff_traffic, read_rows
 
-    left, right = Guard.load(old, tier=tier), Guard.load(new, tier=tier)
+    left, right = (Guard.load(name, tier=tier, telemetry=False) for name in (old, new))
     found = diff_plans(left.plan, right.plan)
     moves = None
     if traffic is not None:
@@ -208,7 +215,7 @@ def calibrate(
         raise click.UsageError("give --benign FILE, --labelled FILE or both")
     rows = read_rows(benign, stage, slices, "benign") if benign else []
     rows += read_rows(labelled, stage, slices) if labelled else []
-    at_work = Guard.load(policy, tier=tier, uncalibrated=True)
+    at_work = Guard.load(policy, tier=tier, uncalibrated=True, telemetry=False)
     result = find(at_work, rows, target_fpr, confidence=confidence)
     if out is not None:
         import msgspec
@@ -318,24 +325,25 @@ def _print_calibration(found: Calibration) -> None:
     for rule in found.rules:
         threshold = "none" if rule.threshold is None else f"{rule.threshold:.6g}"
         click.echo(
-            f"{rule.rule}: threshold {threshold}; false positives {_rate(rule.false_positives)}"
+            f"{rule.rule}: threshold {threshold}; false positives {rate_text(rule.false_positives)}"
         )
         if rule.reason:
             click.echo(f"  {rule.reason}")
         if rule.false_negatives is not None:
-            click.echo(f"  missed attacks {_rate(rule.false_negatives)}")
+            click.echo(f"  missed attacks {rate_text(rule.false_negatives)}")
         for name, values in rule.slices.items():
             for value, rate in values.items():
                 lacks = "" if rate.supported else f"; no claim of the target from n={rate.n}"
-                click.echo(f"  {name}={value}: {_rate(rate)}{lacks}")
+                click.echo(f"  {name}={value}: {rate_text(rate)}{lacks}")
     click.echo("the policy as it stands:")
     for name, rate in found.policy.items():
-        click.echo(f"  {name.replace('_', ' ')}: {_rate(rate)}")
+        click.echo(f"  {name.replace('_', ' ')}: {rate_text(rate)}")
     for name, values in found.policy_slices.items():
         for value, rate in values.items():
-            click.echo(f"  would block, {name}={value}: {_rate(rate)}")
+            click.echo(f"  would block, {name}={value}: {rate_text(rate)}")
 
 
-def _rate(rate: Any) -> str:
+def rate_text(rate: Any) -> str:
+    """A rate with its counts and bounds."""
     estimate = "-" if rate.estimate is None else f"{rate.estimate:.2%}"
     return f"{estimate} ({rate.k}/{rate.n}, {rate.low:.2%} to {rate.high:.2%})"

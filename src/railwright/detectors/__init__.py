@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._normal import contains_tokens, tokens_of
-from railwright.detectors._registry import UnknownDetectorError, get, names, register
+from railwright.detectors._registry import UnknownDetectorError, get, located, names, register
 from railwright.detectors._resolve import resolve
+from railwright.detectors._signal import Reading, Signal, counts, signal
 from railwright.detectors._text import Folded, Span, fold, sentences
 from railwright.detectors.hosted import (
     DetectorConfigError,
@@ -56,21 +57,26 @@ __all__ = [
     "Normal",
     "PackError",
     "PackReport",
+    "Reading",
     "Rule",
     "RuleEngine",
     "RulePack",
+    "Signal",
     "Span",
     "UnknownDetectorError",
     "contains_tokens",
+    "counts",
     "fold",
     "get",
     "lint_packs",
     "load_packs",
+    "located",
     "names",
     "normalise",
     "register",
     "resolve",
     "sentences",
+    "signal",
     "tokens_of",
 ]
 

@@ -30,19 +30,23 @@ def verhoeff(digits: str) -> bool:
     return check == 0
 
 
+# What a doubled digit adds: the sum of the digits of its double.
+_DOUBLED = str.maketrans("0123456789", "0246813579")
+
+
 def luhn(digits: str) -> bool:
     """Check ISO/IEC 7812-1 annex B (modulus 10, double-add-double); used by payment cards."""
-    total = 0
-    for place, char in enumerate(reversed(digits)):
-        value = int(char) * (1 + place % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
+    doubled = digits[-2::-2].translate(_DOUBLED)
+    return (sum(map(int, digits[-1::-2])) + sum(map(int, doubled))) % 10 == 0
+
+
+# A letter to its number, from 10 for A.
+_LETTERS = {ord("A") + place: str(10 + place) for place in range(26)}
 
 
 def iban(text: str) -> bool:
     """Check ISO 7064 mod 97-10 as ISO 13616 applies it to an IBAN."""
-    moved = text[4:] + text[:4]
-    return int("".join(str(int(c, 36)) for c in moved)) % 97 == 1
+    return int((text[4:] + text[:4]).upper().translate(_LETTERS)) % 97 == 1
 
 
 def iso7064_11_10(digits: str) -> bool:
@@ -90,8 +94,12 @@ def french_nir(text: str) -> bool:
 
 
 def spanish_dni(text: str) -> bool:
-    """Check a DNI or NIE: the letter at place number modulo 23 of the official table."""
-    digits = {"X": "0", "Y": "1", "Z": "2"}.get(text[0].upper(), text[0]) + text[1:-1]
+    """Check a DNI or NIE: the letter at place number modulo 23 of the official table.
+
+    K, L and M, of those without either, count as nothing.
+    """
+    first = {"X": "0", "Y": "1", "Z": "2", "K": "", "L": "", "M": ""}
+    digits = first.get(text[0].upper(), text[0]) + text[1:-1]
     return "TRWAGMYFPDXBNJZSQVHLCKE"[int(digits) % 23] == text[-1].upper()
 
 

@@ -9,8 +9,9 @@ of a kind it has not seen, so it must not be the only thing that stands in their
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from math import exp, isqrt, log
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 from railwright.detectors import _model_file
 from railwright.detectors._base import DetectorBase
+from railwright.detectors._calibrated import calibrated, lowest
 from railwright.detectors._ngrams import (
     BEGIN,
     MAX_TOKENS,
@@ -25,6 +27,8 @@ from railwright.detectors._ngrams import (
     Lexicon,
     Piece,
     concept_pair_slot,
+    mark_slot,
+    pair_slot,
     token_features,
     windows,
 )
@@ -55,10 +59,17 @@ class Window(NamedTuple):
 Raw = tuple[int, int, float, float]
 
 
-def _packed(table: memoryview, other: memoryview | None) -> list[int]:
-    if other is None:
-        return [_FINE * low for low in table]
-    return [_FINE * (low + (high << _SHIFT)) for low, high in zip(table, other, strict=True)]
+def _packed(tables: Sequence[memoryview]) -> tuple[Sequence[int], list[int]]:
+    """Return a code for each slot, and the weights of all heads in one integer for each code.
+
+    Most weights are alike, so codes are small: what is looked up all the time stays in the
+    processor's cache, which a list of the weights themselves does not.
+    """
+    pairs = list(zip(*tables, strict=True))
+    known = {pair: code for code, pair in enumerate(dict.fromkeys(pairs))}
+    codes = array("B" if len(known) <= 256 else "H", map(known.__getitem__, pairs))
+    values = [_FINE * sum(w << _SHIFT * head for head, w in enumerate(pair)) for pair in known]
+    return (codes.tobytes() if codes.typecode == "B" else codes), values
 
 
 def logistic(value: float) -> float:
@@ -79,9 +90,10 @@ class Model:
         self.thresholds: Mapping[str, Mapping[str, Mapping[str, float]]] = header["thresholds"]
         self.lexicon = Lexicon(header["concepts"])
         self._mask = (1 << header["bits"]) - 1
-        self._table = _packed(file.tables[0], file.tables[1] if len(file.tables) > 1 else None)
+        self._codes, self._values = _packed(file.tables)
         self._pairs = self._concept_pairs()
-        self._tokens: dict[str, tuple[int, int, int]] = {}
+        self._tokens: dict[str, tuple[int, int, int, int]] = {}
+        self._begin = pair_slot(BEGIN, 0) & self._mask
         self._biases = [head["bias"] for head in self.heads]
         longest = SCALES[-1] * MAX_TOKENS + 1
         self._factors = [
@@ -93,40 +105,47 @@ class Model:
         ]
 
     def _concept_pairs(self) -> list[list[int]]:
-        names, table, mask = self.lexicon.concepts, self._table, self._mask
-        return [[table[concept_pair_slot(a, b) & mask] for b in names] for a in names]
+        names, mask = self.lexicon.concepts, self._mask
+        return [[self._sum([concept_pair_slot(a, b) & mask]) for b in names] for a in names]
 
-    def _learn(self, token: str) -> tuple[int, int, int]:
+    def _sum(self, slots: Iterable[int]) -> int:
+        """Return the summed weights of slots, cut to the table, the heads in one integer."""
+        return sum(map(self._values.__getitem__, map(self._codes.__getitem__, slots)))
+
+    def _learn(self, token: str) -> tuple[int, int, int, int]:
         """Sum up what a token weighs on its own, and keep it."""
-        found = token_features(token, self.lexicon)
-        table, mask = self._table, self._mask
-        weight = sum(table[slot & mask] for slot in found.whole)
+        mask = self._mask
+        found = token_features(token, self.lexicon, mask)
+        weight = self._sum([slot & mask for slot in found.whole])
         if found.parts:
-            low, high = _split(sum(table[slot & mask] for slot in found.parts))
+            low, high = _split(self._sum(found.parts))
             root = isqrt(len(found.parts) << 16)
             half = root >> 1
             weight += ((low << 8) + half) // root + ((((high << 8) + half) // root) << _SHIFT)
         if len(self._tokens) >= _CACHE:
             self._tokens.clear()
-        entry = self._tokens[token] = (found.key, weight, found.concept)
+        # The slot of a pair is the sum of what either brings.
+        first, second = pair_slot(found.key, 0) & mask, pair_slot(0, found.key) & mask
+        entry = self._tokens[token] = (first, second, weight, found.concept)
         return entry
 
     def _piece(self, tokens: list[str]) -> int:
         """Return the summed weights of one piece, the heads still in one integer."""
-        known, learn, table, mask = self._tokens.get, self._learn, self._table, self._mask
-        total, before = 0, BEGIN
+        known, learn, mask = self._tokens.get, self._learn, self._mask
+        codes, values = self._codes, self._values
+        total, before = 0, self._begin
         concepts: list[int] = []
         for token in tokens:
-            key, weight, concept = known(token) or learn(token)
-            total += weight + table[(before * 31 + key) & mask]
-            before = key
+            first, second, weight, concept = known(token) or learn(token)
+            total += weight + values[codes[before + second & mask]]
+            before = first
             if concept:
                 concepts.append(concept)
         pairs = self._pairs
-        for i, first in enumerate(concepts):
-            row = pairs[first]
-            for second in concepts[i + 1 : i + 4]:
-                total += row[second]
+        for i, concept in enumerate(concepts):
+            row = pairs[concept]
+            for other in concepts[i + 1 : i + 4]:
+                total += row[other]
         return total
 
     def raw(self, text: str) -> tuple[list[Piece], list[Raw]]:
@@ -144,6 +163,30 @@ class Model:
             low, high = _split(sums[after] - sums[first])
             found.append((first, after, bias + low * factors[size], other + high * others[size]))
         return pieces, found
+
+    def best(
+        self, text: str, chosen: Callable[[int], list[tuple[int, int]]], marks: Iterable[str]
+    ) -> float:
+        """Return the highest raw score of the first head over chosen windows of ``text``.
+
+        Args:
+            text: not empty of tokens, else the score is that of ``marks`` alone.
+            chosen: the windows (first piece, piece after the last) for a number of pieces.
+            marks: what is known of the text from elsewhere; counts in every window.
+        """
+        pieces = self.lexicon.pieces(text)
+        counts, sums = [0], [0]
+        for piece in pieces:
+            counts.append(counts[-1] + len(piece.tokens))
+            sums.append(sums[-1] + self._piece(piece.tokens))
+        marked = self._sum(mark_slot(name) & self._mask for name in marks)
+        factors, longest = self._factors[0], len(self._factors[0]) - 1
+        best: float = self._biases[0] + max(
+            _split(sums[after] - sums[first] + marked)[0]
+            * factors[min(longest, counts[after] - counts[first])]
+            for first, after in chosen(len(pieces))
+        )
+        return best
 
     def windows(self, text: str) -> list[Window]:
         """Return every window of ``text`` with its scores, in no particular order."""
@@ -194,16 +237,12 @@ class ClassifierDetector(DetectorBase):
         self.name = model.name
         self.version = model.digest
         self._floor = [
-            floor[label] if floor is not None else self._lowest(label) for label in model.labels
+            floor[label] if floor is not None else lowest(model.thresholds.get(label, {}))
+            for label in model.labels
         ]
 
         # Raw scores below these need no further look; the margin covers the rounding of scores.
         self._least = [_inverse(floor) - 1e-3 for floor in self._floor]
-
-    def _lowest(self, label: str) -> float:
-        channels = self.model.thresholds.get(label, {})
-        values = [value for rates in channels.values() for value in rates.values()]
-        return min(values, default=0.5)
 
     def threshold(self, label: str, channel: str, rate: float) -> float:
         """Return the score that this share of harmless texts of a channel reached in calibration.
@@ -216,17 +255,7 @@ class ClassifierDetector(DetectorBase):
         Raises:
             KeyError: the model was not calibrated for these.
         """
-        try:
-            return self.model.thresholds[label][channel][f"{rate:g}"]
-        except KeyError:
-            known = {
-                (name, place, share)
-                for name, places in self.model.thresholds.items()
-                for place, shares in places.items()
-                for share in shares
-            }
-            message = f"{self.name} is not calibrated for {label}, {channel}, {rate:g}; it is for "
-            raise KeyError(message + ", ".join(map(str, sorted(known)))) from None
+        return calibrated(self.name, self.model.thresholds, label, channel, rate)
 
     def score(self, text: str) -> dict[str, float]:
         """Return for each label the highest score of any window; 0 for a text without tokens."""

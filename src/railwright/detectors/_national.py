@@ -77,14 +77,20 @@ def finnish_hetu(text: str) -> bool:
 
 
 def portuguese_nif(digits: str) -> bool:
-    """Check a NIF: weights 9 to 2 modulus 11, first digit in use."""
+    """Check a NIF: weights 9 to 2 modulus 11, first digits in use (45: persons from abroad)."""
     check = 11 - weighted(digits[:8], (9, 8, 7, 6, 5, 4, 3, 2)) % 11
-    return digits[0] in "1235689" and (0 if check > 9 else check) == int(digits[8])
+    pairs = {"45", "70", "71", "72", "74", "75", "77", "78", "79", "90", "91", "98", "99"}
+    used = digits[0] in "123568" or digits[:2] in pairs
+    return used and (0 if check > 9 else check) == int(digits[8])
 
 
 def irish_pps(text: str) -> bool:
-    """Check a PPS number: weights 8 to 2, a second letter weighs 9; modulo 23."""
-    extra = 0 if len(text) == 8 or text[8] in "Ww" else (ord(text[8].upper()) - 64) * 9
+    """Check a PPS number: weights 8 to 2, a second letter A to I weighs 9; modulo 23.
+
+    The second letters T, W and X of older numbers do not count.
+    """
+    second = text[8:].upper()
+    extra = (ord(second) - 64) * 9 if second and second in "ABCDEFGHI" else 0
     rest = (weighted(text[:7], (8, 7, 6, 5, 4, 3, 2)) + extra) % 23
     return "WABCDEFGHIJKLMNOPQRSTUV"[rest] == text[7].upper()
 
@@ -95,26 +101,33 @@ def greek_amka(digits: str) -> bool:
 
 
 def romanian_cnp(digits: str) -> bool:
-    """Check a CNP: sex and century, date, weights modulus 11."""
+    """Check a CNP: sex and century, date, county, weights modulus 11."""
     check = weighted(digits[:12], (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9)) % 11
-    return (
-        digits[0] != "0" and _ymd(digits[1:]) and (1 if check == 10 else check) == int(digits[12])
-    )
+    county = int(digits[7:9])
+    known = 1 <= county <= 48 or county in {51, 52, 70, 80, 81, 82, 83}
+    date = digits[0] != "0" and _ymd(digits[1:])
+    return known and date and (1 if check == 10 else check) == int(digits[12])
 
 
 def bulgarian_egn(digits: str) -> bool:
     """Check an EGN: date (months plus 20 or 40 name the century), weights modulus 11."""
     check = weighted(digits[:9], (2, 4, 8, 5, 10, 9, 7, 3, 6)) % 11 % 10
-    date = _date(int(digits[:2]), int(digits[2:4]) % 20, int(digits[4:6]))
+    month = int(digits[2:4])
+    date = month <= 52 and _date(int(digits[:2]), month % 20, int(digits[4:6]))
     return date and check == int(digits[9])
 
 
 def czech_rc(digits: str) -> bool:
-    """Check a rodne cislo of ten digits: date (women's months plus 50), divisible by 11."""
-    month = int(digits[2:4]) % 50 % 20
-    date = _date(int(digits[:2]), month, int(digits[4:6]))
+    """Check a rodne cislo of ten digits: date, divisible by 11.
+
+    Women's months are 50 more; where a day's numbers ran out, 20 more again (since 2004).
+    """
+    if len(digits) != 10:
+        return False
+    month = int(digits[2:4]) % 50
+    date = _date(int(digits[:2]), month - 20 if month > 20 else month, int(digits[4:6]))
     whole = int(digits) % 11 == 0 or (int(digits[:9]) % 11 == 10 and digits[9] == "0")
-    return len(digits) == 10 and date and whole
+    return date and whole
 
 
 def hungarian_taj(digits: str) -> bool:
@@ -201,7 +214,8 @@ def hong_kong_id(text: str) -> bool:
 
 def malaysian_nric(digits: str) -> bool:
     """Check the date and the place of birth of a MyKad number."""
-    return _ymd(digits) and digits[6:8] not in {"00", "17", "18", "19", "20", "69", "70"}
+    unused = {0, 17, 18, 19, 20, 69, 70, 73, 80, 81, 94, 95, 96, 97}
+    return _ymd(digits) and int(digits[6:8]) not in unused
 
 
 def thai_id(digits: str) -> bool:
@@ -260,10 +274,10 @@ def mexican_curp(text: str) -> bool:
 
 
 def argentine_cuit(digits: str) -> bool:
-    """Check a CUIT or CUIL: kind, weights modulus 11."""
+    """Check a CUIT or CUIL: kind, weights modulus 11 (10 is written 9)."""
     check = -weighted(digits[:10], (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11
-    kinds = {"20", "23", "24", "25", "26", "27", "30", "33", "34"}
-    return digits[:2] in kinds and check == int(digits[10])
+    kinds = {"20", "23", "24", "25", "26", "27", "30", "33", "34", "50", "51", "55"}
+    return digits[:2] in kinds and min(check, 9) == int(digits[10])
 
 
 def chilean_rut(text: str) -> bool:
@@ -273,8 +287,9 @@ def chilean_rut(text: str) -> bool:
 
 
 def ecuadorian_cedula(digits: str) -> bool:
-    """Check a cedula: province, then Luhn."""
-    return "01" <= digits[:2] <= "24" and digits[2] in "012345" and luhn(digits)
+    """Check a cedula: province (30 and 50: issued abroad), third digit, then Luhn."""
+    province = "01" <= digits[:2] <= "24" or digits[:2] in {"30", "50"}
+    return province and digits[2] in "0123456" and luhn(digits)
 
 
 def brazilian_cnpj(digits: str) -> bool:

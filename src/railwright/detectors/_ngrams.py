@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
@@ -38,6 +39,8 @@ _ASCII_TOKEN = re.compile(f"[A-Za-z0-9]{{1,{MAX_LENGTH}}}|[^A-Za-z0-9_\\s]{{2,6}
 
 # Coarser than ``sentences``: cutting at an abbreviation does no harm here, and costs less to find.
 _BOUNDARY = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+|\n+")
+# The same in ASCII, only faster.
+_ASCII_BOUNDARY = re.compile(r"[.!?]+[\"')\]]*(?=\s)|\n+")
 
 
 class Piece(NamedTuple):
@@ -92,21 +95,30 @@ class Lexicon:
 
     def pieces(self, text: str) -> list[Piece]:
         """Return the pieces of a text, in order; those without a token are left out."""
-        found: list[Piece] = []
-        token = _ASCII_TOKEN if text.isascii() else self.token
-        find = token.findall
-        start = 0
-        ends = [match.end() for match in _BOUNDARY.finditer(text)]
-        for end in (*ends, len(text)):
-            tokens = find(text, start, end)
-            if len(tokens) > MAX_TOKENS:
-                found.extend(_cut(token, text, start, end))
-            elif tokens:
-                part = text[start:end]
-                left = len(part) - len(part.lstrip())
-                found.append(Piece(start + left, start + len(part.rstrip()), tokens))
-            start = end
-        return found
+        return _ascii_pieces(text) if text.isascii() else _pieces(self.token, _BOUNDARY, text)
+
+
+def _pieces(token: re.Pattern[str], boundary: re.Pattern[str], text: str) -> list[Piece]:
+    found: list[Piece] = []
+    find = token.findall
+    start = 0
+    ends = [match.end() for match in boundary.finditer(text)]
+    for end in (*ends, len(text)):
+        tokens = find(text, start, end)
+        if len(tokens) > MAX_TOKENS:
+            found.extend(_cut(token, text, start, end))
+        elif tokens:
+            part = text[start:end]
+            left = len(part) - len(part.lstrip())
+            found.append(Piece(start + left, start + len(part.rstrip()), tokens))
+        start = end
+    return found
+
+
+@lru_cache(maxsize=1)
+def _ascii_pieces(text: str) -> list[Piece]:
+    """Return the pieces of an ASCII text, the same for every model: the next one has them."""
+    return _pieces(_ASCII_TOKEN, _ASCII_BOUNDARY, text)
 
 
 def _cut(token: re.Pattern[str], text: str, start: int, end: int) -> list[Piece]:
@@ -116,6 +128,9 @@ def _cut(token: re.Pattern[str], text: str, start: int, end: int) -> list[Piece]
         part = places[first : first + MAX_TOKENS]
         cut.append(Piece(part[0].start(), part[-1].end(), [match.group() for match in part]))
     return cut
+
+
+ALL_BITS = (1 << 32) - 1
 
 
 class TokenFeatures(NamedTuple):
@@ -138,27 +153,49 @@ def _slot(kind: str, value: str) -> int:
     return crc32(f"{kind}:{value}".encode("utf-8", "surrogatepass"))
 
 
-def token_features(token: str, lexicon: Lexicon) -> TokenFeatures:
-    """Return the features of one token; slots are 32-bit numbers to be cut to a table's size."""
-    word = fold(token).text
-    if word.isdigit():
-        word = "0" * min(len(word), 4)
+def token_features(token: str, lexicon: Lexicon, mask: int = ALL_BITS) -> TokenFeatures:
+    """Return the features of one token; slots are 32-bit numbers to be cut to a table's size.
+
+    Those of the n-grams are cut by ``mask`` already.
+    """
+    word, key, parts = _spelling(token, mask)
     concept = lexicon.concept(word)
-    whole = [_slot("w", word)]
+    whole = [key]
     if concept:
         whole.append(_slot("k", lexicon.concepts[concept]))
     if len(token) > 2 and token.isupper():
-        whole.append(_slot("s", "shout"))
+        whole.append(_SHOUT)
+    return TokenFeatures(key, whole, parts, concept)
+
+
+#: Spellings kept from one model to the next, which reads the same text.
+_SPELLINGS = 2048
+
+
+@lru_cache(maxsize=_SPELLINGS)
+def _spelling(token: str, mask: int) -> tuple[str, int, list[int]]:
+    """Return the word of a token, its slot, and the slots, cut, of its character n-grams."""
+    word = token.lower() if token.isascii() else fold(token).text
+    if word.isdigit():
+        word = "0" * min(len(word), 4)
     parts: list[int] = []
     if len(word) > 2:
         framed = f"<{word}>"
-        # One byte a character, or four, so that an n-gram is a slice.
-        wide = 1 if word.isascii() else 4
-        raw = framed.encode("ascii" if wide == 1 else "utf-32-le", "surrogatepass")
-        for size in (3, 4):
-            step = size * wide
-            parts += [crc32(raw[i : i + step], size) for i in range(0, len(raw) - step + 1, wide)]
-    return TokenFeatures(whole[0], whole, parts, concept)
+        if word.isascii():
+            raw, size = framed.encode(), len(framed)
+            parts = [crc32(raw[i : i + 3], 3) & mask for i in range(size - 2)]
+            parts += [crc32(raw[i : i + 4], 4) & mask for i in range(size - 3)]
+        else:  # four bytes a character, so that an n-gram is a slice
+            raw = framed.encode("utf-32-le", "surrogatepass")
+            size = len(raw)
+            parts = [crc32(raw[i : i + 12], 3) & mask for i in range(0, size - 11, 4)]
+            parts += [crc32(raw[i : i + 16], 4) & mask for i in range(0, size - 15, 4)]
+    return word, _slot("w", word), parts
+
+
+def mark_slot(name: str) -> int:
+    """Return the slot of something said of a text from outside, such as a rule that matched."""
+    return _slot("m", name)
 
 
 def concept_pairs(concepts: Sequence[int]) -> list[tuple[int, int]]:
@@ -176,6 +213,7 @@ def pair_slot(first: int, second: int) -> int:
     return first * 31 + second
 
 
+_SHOUT = _slot("s", "shout")
 #: The key that stands before the first token of a piece.
 BEGIN = _slot("w", "<begin>")
 

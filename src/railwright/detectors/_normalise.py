@@ -7,14 +7,17 @@ the plain forms of its parts: a stream can be folded as it comes. Decodings only
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple, overload
 
+from railwright.detectors._linear import characters, find_all, searcher
 from railwright.detectors._text import Span, plain_character
-from railwright.detectors._views import base64_readings, hex_readings
+from railwright.detectors._views import base64_bytes, hex_bytes
 
 #: Layers of encoding that are undone.
 MAX_DEPTH = 3
@@ -50,30 +53,25 @@ class _Table(dict[int, str]):
 
 
 _TABLE = _Table()
-
-
-def _linear(pattern: str) -> Any:
-    """Compile for RE2 where it is installed, which scans faster, else for ``re``."""
-    try:
-        import re2
-    except ImportError:
-        return re.compile(pattern)
-    return re2.compile(pattern)
+_WIDE = re.compile(r"[^\x00-\x7f]+")
 
 
 class _Runs:
     """Finds runs of one alphabet: where one begins by a linear engine, its end by ``re``."""
 
     def __init__(self, unit: str, least: int, most: int, tail: str = "") -> None:
-        self._begin = _linear(f"{unit}{{{least}}}")
+        self._begin = searcher(f"{unit}{{{least}}}")
         self._whole = re.compile(f"{unit}{{{least},{most}}}{tail}")
         self._full = re.compile(f"{unit}{{{most}}}")
 
     def find(self, text: str, first: int = 0) -> Iterator[re.Match[str]]:
         """Yield the runs from ``first`` on, in order and apart; a long one comes in pieces."""
-        for begin in self._begin.finditer(text, first):
-            at = max(first, begin.start())
-            while at < begin.end():
+        data = text.encode()
+        start = first if len(data) == len(text) else len(text[:first].encode())
+        begins = [spans[0] for spans in find_all(self._begin, data, start, len(data))]
+        for begin, end in characters(text, data, begins):
+            at = max(first, begin)
+            while at < end:
                 match = self._whole.match(text, at)
                 if match is not None:
                     yield match
@@ -84,14 +82,22 @@ class _Runs:
         return self._full.fullmatch(run) is not None
 
 
+_HEX_UNIT = r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?)"
+#: What the plain form must match, by encoding, for a view of that encoding to come from it.
+ENCODED = {
+    "base64": (r"[A-Za-z0-9+/_-]{7}(?:[0-9]|[a-z][A-Z])|(?:[0-9]|[a-z][A-Z])[A-Za-z0-9+/_-]{7}"),
+    "hex": f"{_HEX_UNIT}{{8}}",
+    "escapes": r"%[0-9A-Fa-f]{2}|&#|&[a-z]{2,6};|\\[xu][0-9A-Fa-f]{2}",
+}
 _ENCODED_RUN = _Runs(r"[A-Za-z0-9+/_-]", 16, MAX_RUN, "={0,2}")
-_HEX_RUN = _Runs(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?)", 8, MAX_RUN // 6)
+_HEX_RUN = _Runs(_HEX_UNIT, 8, MAX_RUN // 6)
 # Encoded text has digits or capitals after small letters; words and paths mostly have not.
 _LOOKS_ENCODED = re.compile(r"[0-9]|[a-z][A-Z]")
 _ESCAPE = re.compile(
     r"%[0-9A-Fa-f]{2}|&#(?:x[0-9A-Fa-f]{2,6}|\d{2,7});|&(?:amp|lt|gt|quot|apos|commat|period|colon"
     r"|sol|num);|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}"
 )
+_seek_escape = searcher(_ESCAPE.pattern)
 #: What may be the beginning of an escape at the end of a text.
 _ESCAPE_BEGUN = re.compile(
     r"(?:%[0-9A-Fa-f]?|&(?:#(?:x[0-9A-Fa-f]{0,6}|\d{0,7})|[a-z]{0,6})|\\(?:x[0-9A-Fa-f]?"
@@ -111,11 +117,39 @@ _NAMED = {
 _READABLE = re.compile(
     rb"(?:[\t\n\r\x20-\x7e]|[\xc3-\xdf][\x80-\xbf]|[\xe1-\xec][\x80-\xbf]{2}){6,}"
 )
+# Bytes that such stretches consist of: quicker to find.
+_MAYBE_READABLE = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xbf\xc3-\xdf\xe1-\xec]{6,}")
+
+#: From this many more bytes than characters on (one in so many), folding goes by the character.
+_RARE = 24
+_ASIDE = "railwright.plain"
+
+
+def _fold_run(error: UnicodeError) -> tuple[bytes, int]:
+    """Give the plain form, as bytes, of characters that are not ASCII."""
+    assert isinstance(error, UnicodeEncodeError)
+    run = error.object[error.start : error.end]
+    return run.translate(_TABLE).encode(), error.end
+
+
+codecs.register_error(_ASIDE, _fold_run)
 
 
 def plain(text: str) -> str:
     """Return the plain form: NFKD without accents, look-alikes as Latin, nothing invisible."""
-    return text if text.isascii() else text.translate(_TABLE)
+    return text if text.isascii() else plain_pair(text)[0]
+
+
+def plain_pair(text: str) -> tuple[str, bytes]:
+    """Return the plain form as text and as bytes."""
+    if text.isascii():
+        return text, text.encode()
+    if (len(text.encode("utf-8", "replace")) - len(text)) * _RARE < len(text):
+        # Few characters change: the codec copies what stands between them.
+        data = text.encode("ascii", _ASIDE)
+        return data.decode(), data
+    folded = text.translate(_TABLE)
+    return folded, folded.encode()
 
 
 class Layer(NamedTuple):
@@ -159,35 +193,37 @@ class Normal:
     the decoded layers; ``source`` is the text as given.
     """
 
-    __slots__ = ("_layer", "source", "text")
+    __slots__ = ("_layer", "data", "source", "text")
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.text = plain(source)
+        self.text, self.data = plain_pair(source)
         self._layer: Layer | None = None
 
     @property
     def layer(self) -> Layer:
         """The plain form as a layer."""
         if self._layer is None:
-            # Folding may change characters one by one, or change their number.
-            if self.text is self.source or _one_to_one(self.source):
+            if self.text is self.source:
                 self._layer = Layer(self.text)
             else:
-                starts, ends = _offsets(self.source)
-                self._layer = Layer(self.text, starts, ends)
+                starts = _Starts(self.source, len(self.text))
+                self._layer = Layer(self.text, starts, _Ends(starts))
         return self._layer
 
     def span(self, start: int, end: int) -> Span:
         """Return the source span of ``text[start:end]``, which must not be empty."""
         return self.layer.span(start, end)
 
-    def views(self, first: int = 0) -> Iterator[Layer]:
-        """Yield what the text holds in base64, hex, percent and character escapes, nested."""
-        unescaped = list(self.texts(first))
+    def views(self, first: int = 0, kinds: Collection[str] = tuple(ENCODED)) -> Iterator[Layer]:
+        """Yield what the text holds in base64, hex, percent and character escapes, nested.
+
+        ``kinds`` are those of ``ENCODED`` that match the plain form, where that is known.
+        """
+        unescaped = list(self.texts(first)) if "escapes" in kinds else []
         yield from unescaped
         for layer in (self.layer._replace(first=first), *unescaped):
-            for found in _runs(layer):
+            for found in _runs(layer, ENCODED if layer.encoding else kinds):
                 yield found
                 yield from _nested(found, MAX_DEPTH - 1, BUDGET_FACTOR * len(found.text))
 
@@ -208,8 +244,8 @@ class Normal:
 
     def plain_length(self, source_length: int) -> int:
         """Return how many plain characters come from the first ``source_length`` characters."""
-        starts = self.layer.starts
-        return source_length if starts is None else bisect_right(starts, source_length - 1)
+        # Folding goes by the character.
+        return len(plain(self.source[:source_length]))
 
 
 def normalise(text: str) -> Normal:
@@ -221,23 +257,59 @@ def normalise(text: str) -> Normal:
     return Normal(text)
 
 
-def _one_to_one(source: str) -> bool:
-    """Say whether each character has one plain character."""
-    return all(len(_TABLE[ord(char)]) == 1 for char in set(source))
+class _Starts(Sequence[int]):
+    """Where each plain character begins in the source; worked out when first asked for."""
+
+    def __init__(self, source: str, size: int) -> None:
+        self._source, self._size = source, size
+
+    @cached_property
+    def _known(self) -> Sequence[int]:
+        wide = set("".join(_WIDE.findall(self._source)))
+        if all(len(_TABLE[ord(char)]) == 1 for char in wide):
+            return range(self._size)
+        known: list[int] = []
+        last = 0
+        for run in _WIDE.finditer(self._source):
+            known.extend(range(last, run.start()))
+            for index, char in enumerate(run.group(), run.start()):
+                known.extend([index] * len(_TABLE[ord(char)]))
+            last = run.end()
+        known.extend(range(last, len(self._source)))
+        return known
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        return self._known[index]
 
 
-def _offsets(source: str) -> tuple[list[int], list[int]]:
-    starts: list[int] = []
-    ends: list[int] = []
-    for index, char in enumerate(source):
-        size = len(_TABLE[ord(char)])
-        if size == 1:
-            starts.append(index)
-            ends.append(index + 1)
-        elif size:
-            starts.extend([index] * size)
-            ends.extend([index + 1] * size)
-    return starts, ends
+class _Ends(Sequence[int]):
+    """Where each plain character ends: one after it begins."""
+
+    def __init__(self, starts: _Starts) -> None:
+        self._starts = starts
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        if isinstance(index, slice):
+            return [start + 1 for start in self._starts[index]]
+        return self._starts[index] + 1
 
 
 def _nested(layer: Layer, depth: int, budget: int) -> Iterator[Layer]:
@@ -259,9 +331,10 @@ def _unescaped(layer: Layer) -> Iterator[Layer]:
     text = layer.text
     if "%" not in text and "&" not in text and "\\" not in text:
         return
-    matches = list(_ESCAPE.finditer(text))
-    if not matches:
+    data = text.encode()
+    if _seek_escape(data, 0, len(data)) is None:
         return
+    matches = list(_ESCAPE.finditer(text))
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -277,7 +350,9 @@ def _unescaped(layer: Layer) -> Iterator[Layer]:
             ends.extend([span.end] * len(new))
         last = end
     _keep(layer, last, len(layer.text), pieces, starts, ends)
-    first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
+    first = len(starts)  # where nothing is left to be sought
+    if layer.first < len(text):
+        first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
     yield Layer("".join(pieces), starts, ends, layer.whole, "escapes", first)
 
 
@@ -338,23 +413,25 @@ def _character(escape: str) -> str:
     return _NAMED[escape[1:-1]]
 
 
-def _runs(layer: Layer) -> Iterator[Layer]:
-    for match in _ENCODED_RUN.find(layer.text, layer.first):
-        if _LOOKS_ENCODED.search(match.group()):
-            yield from _readable(layer, match, base64_readings(match.group()), "base64")
-    for match in _HEX_RUN.find(layer.text, layer.first):
-        yield from _readable(layer, match, hex_readings(match.group()), "hex")
+def _runs(layer: Layer, kinds: Collection[str] = tuple(ENCODED)) -> Iterator[Layer]:
+    if "base64" in kinds:
+        for match in _ENCODED_RUN.find(layer.text, layer.first):
+            if _LOOKS_ENCODED.search(match.group()):
+                yield from _readable(layer, match, base64_bytes(match.group()), "base64")
+    if "hex" in kinds:
+        for match in _HEX_RUN.find(layer.text, layer.first):
+            yield from _readable(layer, match, hex_bytes(match.group()), "hex")
 
 
 def _readable(
-    layer: Layer, match: re.Match[str], readings: Iterator[str], encoding: str
+    layer: Layer, match: re.Match[str], readings: Iterator[bytes], encoding: str
 ) -> Iterator[Layer]:
-    run = match.group().rstrip(" :,")
-    whole = layer.span(match.start(), match.start() + len(run))
-    for reading in readings:
-        for stretch in _READABLE.findall(reading.encode("latin-1")):
-            text = plain(stretch.decode("utf-8", "replace"))
-            yield Layer(text, None, None, whole, encoding)
+    # A zero is not readable, so no stretch goes from one reading into the next.
+    for part in _MAYBE_READABLE.findall(b"\0".join(readings)):
+        for stretch in _READABLE.findall(part):
+            run = match.group().rstrip(" :,")
+            whole = layer.span(match.start(), match.start() + len(run))
+            yield Layer(plain(stretch.decode()), None, None, whole, encoding)
 
 
 def encoded_tail(text: str, first: int = 0) -> int:

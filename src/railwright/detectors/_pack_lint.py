@@ -54,11 +54,12 @@ def lint_packs(sources: Iterable[str | Path], benign: Iterable[str] = ()) -> Pac
         benign: ordinary texts in which no rule should find anything.
 
     Raises:
+        PackError: a folder holds no pack.
         MissingExtraError: google-re2 is not installed.
     """
     faults: list[str] = []
     packs: list[RulePack] = []
-    for source in _files(sources):
+    for source in pack_files(sources):
         try:
             packs.append(RulePack.load(source))
         except PackError as error:
@@ -72,11 +73,22 @@ def lint_packs(sources: Iterable[str | Path], benign: Iterable[str] = ()) -> Pac
     return PackReport(tuple(faults), hits, sum(len(pack.rules) for pack in packs), texts)
 
 
-def _files(sources: Iterable[str | Path]) -> list[str | Path]:
+def pack_files(sources: Iterable[str | Path]) -> list[str | Path]:
+    """Return pack files and names of built-in packs, folders replaced by the files in them.
+
+    Raises:
+        PackError: a folder holds no pack.
+    """
     out: list[str | Path] = []
     for source in sources:
         path = Path(source)
-        out.extend(sorted(path.glob("*.yaml")) if path.is_dir() else [source])
+        if not path.is_dir():
+            out.append(source)
+            continue
+        found = sorted(path.glob("*.yaml"))
+        if not found:
+            raise PackError(f"{source}: there is no *.yaml in this folder")
+        out += found
     return out
 
 

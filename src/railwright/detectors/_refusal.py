@@ -1,9 +1,9 @@
-"""Does an answer refuse, partly refuse or deflect? Rules over sentences, no trained weights.
+"""Does an answer refuse, partly refuse or deflect? The rules over sentences.
 
 Every sentence is matched against the rules of its language; what counts is who speaks (first
 person, not quoted speech or code), what is denied (help, not a fact), where it stands, and what
-comes after it. The rules and weights are written by hand. How well they agree with people is
-measured by ``benchmarks/refusal_quality.py``.
+comes after it. The rules and weights are written by hand; ``_refusal_detector`` has a trained model
+weigh what they found.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Literal
 
 import msgspec
 
-from railwright.detectors._base import DetectorBase
 from railwright.detectors._refusal_languages import LANGUAGES, likely_languages
 from railwright.detectors._refusal_rules import (
     ASKS_FACTS,
@@ -33,7 +32,6 @@ from railwright.detectors._refusal_rules import (
     Rule,
 )
 from railwright.detectors._text import Span, sentences
-from railwright.detectors.interface import Context, Detection
 
 Label = Literal["", "refusal", "partial_refusal", "deflection"]
 
@@ -44,7 +42,7 @@ _OPENING_UNITS = 4
 _MAX_UNITS = 200
 _STRONG = 0.7
 # Late in an answer, only these are a refusal of it and not a remark.
-_SAYS_NO = frozenset(
+SAYS_NO = frozenset(
     {"inability", "declines", "policy", "bare", "not-something", "rather-not", "does-not-condone"}
 )
 _PLAIN = str.maketrans("’‘ʼ＇`“”„«»", '\'\'\'\'`"""""')
@@ -52,6 +50,11 @@ _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _QUOTED = re.compile(r"\"[^\"\n]{3,400}\"|(?<!\w)'[^'\n]{3,200}'(?!\w)")
 _REDIRECTS = frozenset({"instead", "crisis", "seek-help"})
 _REDIRECTING = tuple(r for r in OFFER if r.name in _REDIRECTS)
+# No redirecting rule matches a sentence without one of these: a cheap look before the dear ones.
+_REDIRECT_HINTS = (
+    "suicide", "crisis", "lifeline", "samaritans", "seelsorge", "alone", "sorry", "sad",
+    "concerned", "professional", "988", "instead", "seek", "get", "find", "reach", "talk",
+)  # fmt: skip
 #: An answer that turns ("however, ...") and goes on for this long has given something.
 _MUCH = 400
 _LIST_ITEM = re.compile(r"^(?:\d{1,2}[.)]|[-*•]|step \d)\s*\S")
@@ -69,6 +72,7 @@ class Unit(msgspec.Struct, frozen=True):
     has_content: bool = False
     is_eager: bool = False
     is_turn: bool = False
+    is_idiom: bool = False
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -100,7 +104,7 @@ def _matches(rules: tuple[Rule, ...], sentence: str) -> tuple[tuple[str, float],
     return tuple((r.name, r.weight) for r in rules if r.pattern.search(sentence))
 
 
-def _prepare(text: str) -> str:
+def prepare(text: str) -> str:
     """Return the text of equal length with code and quoted speech blanked out."""
     plain = text.translate(_PLAIN)
     plain = _CODE.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), plain)
@@ -113,26 +117,32 @@ def _prepare(text: str) -> str:
 
 def _read_unit(sentence: str, span: Span, *, opening: bool) -> Unit:
     strong: tuple[tuple[str, float], ...] = ()
-    if TRIGGER.search(sentence) and not CANCEL.search(sentence) and not REPORTED.search(sentence):
+    triggered = bool(TRIGGER.search(sentence))
+    idiom = triggered and bool(CANCEL.search(sentence))
+    if triggered and not idiom and not REPORTED.search(sentence):
         strong = _matches(STRONG, sentence)
     # What only counts towards a refusal does so in the opening alone.
     soft = _matches(SOFT, sentence) if opening else ()
+    redirects = any(hint in sentence for hint in _REDIRECT_HINTS)
+    offers = OFFER if opening else _REDIRECTING if redirects else ()
     return Unit(
         span,
         strong=max((w for _, w in strong), default=0.0),
         soft=soft,
-        offers=_matches(OFFER if opening else _REDIRECTING, sentence),
+        offers=_matches(offers, sentence),
         rules=tuple(n for n, _ in strong) + tuple(n for n, _ in soft),
         is_item=bool(_LIST_ITEM.match(sentence)),
         has_content=opening and bool(CONTENT.search(sentence)),
         is_eager=opening and bool(EAGER.search(sentence)),
         is_turn=bool(TURN.search(sentence)),
+        is_idiom=idiom,
     )
 
 
 def _read_foreign(sentence: str, span: Span, language: str) -> Unit:
     rules = LANGUAGES[language]
-    refusing = not rules.cancel.search(sentence) and rules.refusing.search(sentence)
+    idiom = bool(rules.cancel.search(sentence))
+    refusing = not idiom and rules.refusing.search(sentence)
     return Unit(
         span,
         strong=0.9 if refusing else 0.0,
@@ -141,12 +151,13 @@ def _read_foreign(sentence: str, span: Span, language: str) -> Unit:
         rules=(f"inability:{language}",) if refusing else (),
         is_item=bool(_LIST_ITEM.match(sentence)),
         is_turn=bool(rules.turn.search(sentence)),
+        is_idiom=idiom,
     )
 
 
 def read_units(text: str, language: str = "") -> list[Unit]:
     """Return the sentences of ``text`` with the rules that each matches."""
-    plain = _prepare(text)
+    plain = prepare(text)
     tag = language.split("-", maxsplit=1)[0].lower()
     # English falls to the English rules alone; what is not known is guessed.
     tags = (tag,) if tag in LANGUAGES else likely_languages(plain)
@@ -158,19 +169,21 @@ def read_units(text: str, language: str = "") -> list[Unit]:
         unit = _read_unit(sentence, span, opening=opening)
         for other in tags if unit.strong == 0.0 else ():
             foreign = _read_foreign(sentence, span, other)
-            if foreign.strong or (len(tags) == 1 and (foreign.offers or foreign.is_turn)):
+            sure = len(tags) == 1 and (foreign.offers or foreign.is_turn or foreign.is_idiom)
+            if foreign.strong or sure:
                 unit = foreign
                 break
         units.append(unit)
     return units
 
 
-def _opening(units: list[Unit]) -> list[Unit]:
+def opening_of(units: list[Unit]) -> list[Unit]:
+    """Return the first sentences, where what only counts towards a refusal counts."""
     limit = units[0].span.start + _OPENING_CHARS
     return [u for i, u in enumerate(units) if i < _OPENING_UNITS and u.span.start < limit]
 
 
-def _content_follows(text: str, units: list[Unit], last: Unit) -> bool:
+def content_follows(text: str, units: list[Unit], last: Unit) -> bool:
     """Say whether something beside refusing and advising follows the last refusing sentence."""
     after = [u for u in units if u.span.start > last.span.start]
     items = sum(u.is_item for u in after)
@@ -213,13 +226,17 @@ def assess(text: str, language: str = "", prompt: str = "") -> Assessment:
 
     Linear in the length of the text. An empty text is no refusal.
     """
-    units = read_units(text, language)
+    return assess_units(text, read_units(text, language), prompt)
+
+
+def assess_units(text: str, units: list[Unit], prompt: str = "") -> Assessment:
+    """Return the reading of ``text``, given its sentences (``read_units``)."""
     if not units:
         return Assessment("", 0.0, Span(0, len(text)))
-    opening = _opening(units)
+    opening = opening_of(units)
     strong = [u for u in units if u.strong >= _STRONG]
     early = [u for u in strong if u.span.start <= opening[-1].span.start]
-    if opening[0].is_eager and not any(_SAYS_NO.intersection(u.rules) for u in early):
+    if opening[0].is_eager and not any(SAYS_NO.intersection(u.rules) for u in early):
         early = []
     if early:
         return _explicit(text, units, strong, early)
@@ -230,7 +247,7 @@ def assess(text: str, language: str = "", prompt: str = "") -> Assessment:
         soft = _weigh_against(prompt, text, opening, soft)
     if soft >= THRESHOLD:
         return _implicit(opening, soft, names)
-    return _late(units, [u for u in strong if _SAYS_NO.intersection(u.rules)], soft)
+    return _late(units, [u for u in strong if SAYS_NO.intersection(u.rules)], soft)
 
 
 def _weigh_against(prompt: str, text: str, opening: list[Unit], soft: float) -> float:
@@ -256,9 +273,9 @@ def _gives_anyway(units: list[Unit], opening: list[Unit]) -> bool:
 
 
 def _explicit(text: str, units: list[Unit], strong: list[Unit], early: list[Unit]) -> Assessment:
-    soft, _ = _soft_score(_opening(units))
+    soft, _ = _soft_score(opening_of(units))
     score = _noisy_or((early[0].strong, soft * 0.5))
-    content = _content_follows(text, units, early[0])
+    content = content_follows(text, units, early[0])
     before = [u for u in units if u.span.start < early[0].span.start]
     if any(u.is_eager for u in before):
         content, score = True, score * 0.7
@@ -285,28 +302,3 @@ def _late(units: list[Unit], strong: list[Unit], soft: float) -> Assessment:
         return Assessment("", 0.4, whole, strong[0].rules, has_content=True)
     score = 0.7 * strong[0].strong
     return Assessment("partial_refusal", score, _span(strong), strong[0].rules, has_content=True)
-
-
-class RefusalDetector(DetectorBase):
-    """Find refusals, partial refusals and deflections.
-
-    Labels: ``refusal`` (says no and gives nothing), ``partial_refusal`` (says no to a part, or
-    says no and then gives something; below 0.7 when that
-    may be what was asked for), ``deflection`` (gives nothing of what was asked without
-    saying no: rejects the premise, or points to help). At most one finding per text.
-    ``context.language`` chooses the rules; without it the language is guessed. English rules
-    always apply as well, because models fall back to English.
-    """
-
-    name = "refusal"
-    version = "1"
-
-    def detect(self, text: str, context: Context | None = None) -> list[Detection]:
-        """Return one finding that spans the refusing sentences, or none."""
-        known = context or Context()
-        reading = assess(text, known.language, known.prompt)
-        if not reading.label:
-            return []
-        rules = "+".join(reading.rules)
-        start, end = reading.span
-        return [Detection(start, end, reading.label, reading.score, rules, self.name)]

@@ -224,7 +224,22 @@ _FUNCTION_WORDS = {
     "pt": "o a os as que e é não de em um uma por com para posso seu isso como do da",
 }
 _WORDS = {tag: frozenset(words.split()) for tag, words in _FUNCTION_WORDS.items()}
+# Word to the languages it belongs to: one look-up a word instead of one a word and language.
+_LANGUAGES_OF = {
+    word: tuple(tag for tag, words in _WORDS.items() if word in words)
+    for word in frozenset().union(*_WORDS.values())
+}
 _TOKEN = re.compile(r"[^\W\d_]+")
+# Scripts of languages that have no rules here: Cyrillic, Arabic, Devanagari, Hangul.
+_OTHER_SCRIPT = re.compile(r"[\u0400-\u04ff\u0600-\u06ff\u0900-\u097f\uac00-\ud7a3]")
+
+
+def _function_words(head: str) -> dict[str, int]:
+    counts = dict.fromkeys(_WORDS, 0)
+    for token in _TOKEN.findall(head):
+        for tag in _LANGUAGES_OF.get(token, ()):
+            counts[tag] += 1
+    return counts
 
 
 def likely_languages(text: str) -> tuple[str, ...]:
@@ -238,8 +253,9 @@ def likely_languages(text: str) -> tuple[str, ...]:
         return ("ja",)
     if _HAN.search(head):
         return ("zh",)
-    tokens = _TOKEN.findall(head)
-    counts = {tag: sum(t in words for t in tokens) for tag, words in _WORDS.items()}
+    if _OTHER_SCRIPT.search(head):
+        return ()
+    counts = _function_words(head)
     english = counts.pop("en")
     ranked = sorted(counts, key=lambda tag: -counts[tag])
     lead = counts[ranked[0]] - max(counts[ranked[1]], english)
@@ -248,3 +264,13 @@ def likely_languages(text: str) -> tuple[str, ...]:
     if english > counts[ranked[0]]:
         return ()
     return tuple(ranked)
+
+
+def reads_as_english(text: str) -> bool:
+    """Say whether the first 600 characters hold more function words of English than of others."""
+    head = text[:600].lower()
+    if _KANA.search(head) or _HAN.search(head) or _OTHER_SCRIPT.search(head):
+        return False
+    counts = _function_words(head)
+    english = counts.pop("en")
+    return english > max(counts.values())

@@ -8,6 +8,8 @@ a match without a longest length can never be settled in a stream.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -142,14 +144,15 @@ class Parsed(NamedTuple):
     @property
     def max_length(self) -> int:
         """The longest match in characters."""
-        return _longest(self.root)
+        return longest(self.root)
 
     @property
     def min_length(self) -> int:
         """The shortest match in characters."""
-        return _shortest(self.root)
+        return shortest(self.root)
 
 
+@lru_cache(maxsize=4096)
 def parse(pattern: str) -> Parsed:
     """Parse a rule's expression.
 
@@ -165,68 +168,83 @@ def parse(pattern: str) -> Parsed:
     return Parsed(flags.group() if flags else "", Group("(?:", ways))
 
 
-def anchors(parsed: Parsed, least: int = 3) -> tuple[str, ...]:
-    """Return expressions that every match contains, cheap ones with words or literals only.
-
-    They are the runs of literal characters and groups of plain words in the sequence at the top,
-    of at least ``least`` characters. Empty when there is none.
-    """
-    if len(parsed.root.ways) != 1:
-        return ()
-    found: list[str] = []
-    run: list[Node] = []
-    for node in (*parsed.root.ways[0], Zero("")):
-        if (isinstance(node, Atom) and _is_literal(node)) or (
-            isinstance(node, Group | Repeat) and _is_plain(node)
-        ):
-            run.append(node)
-        else:
-            if sum(map(_shortest, run)) >= least:
-                found.append("".join(map(_render, run)))
-            run = []
-    return tuple(f"({parsed.flags[1:-1]}:{a})" if parsed.flags else a for a in found)
-
-
-def _is_literal(node: Atom) -> bool:
-    return node.source[0] not in "[." and node.source[:2] not in (
-        "\\d", "\\w", "\\s", "\\D", "\\W", "\\S",
-    )  # fmt: skip
-
-
-def _is_plain(node: Node) -> bool:
-    """Say whether a part is words with few choices, which an automaton tells apart cheaply."""
-    if isinstance(node, Repeat):
-        return node.high <= 3 and _is_plain(node.node)
-    if isinstance(node, Group):
-        return all(_is_plain(n) for way in node.ways for n in way)
-    return isinstance(node, Zero) or _is_literal(node) or node.source[:2] in ("\\w", "\\s")
-
-
-def _longest(node: Node) -> int:
+def longest(node: Node) -> int:
+    """The longest match of a part, in characters."""
     if isinstance(node, Atom):
         return 1
     if isinstance(node, Zero):
         return 0
     if isinstance(node, Repeat):
-        return node.high * _longest(node.node)
-    return max(sum(_longest(n) for n in way) for way in node.ways)
+        return node.high * longest(node.node)
+    return max(sum(longest(n) for n in way) for way in node.ways)
 
 
-def _shortest(node: Node) -> int:
+def shortest(node: Node) -> int:
+    """The shortest match of a part, in characters."""
     if isinstance(node, Atom):
         return 1
     if isinstance(node, Zero):
         return 0
     if isinstance(node, Repeat):
-        return node.low * _shortest(node.node)
-    return min(sum(_shortest(n) for n in way) for way in node.ways)
+        return node.low * shortest(node.node)
+    return min(sum(shortest(n) for n in way) for way in node.ways)
 
 
-def _render(node: Node) -> str:
+def render(node: Node) -> str:
+    """Return a part as an expression without captures, which cost an engine time."""
     if isinstance(node, Atom | Zero):
         return node.source
     if isinstance(node, Repeat):
-        return f"{_render(node.node)}{{{node.low},{node.high}}}"
-    # Captures are of no use here and cost the engine time.
+        return f"{render(node.node)}{{{node.low},{node.high}}}{node.suffix}"
     opener = node.opener if node.opener.endswith(":") else "(?:"
-    return opener + "|".join("".join(map(_render, way)) for way in node.ways) + ")"
+    return opener + "|".join(map(render_all, node.ways)) + ")"
+
+
+def render_all(way: Iterable[Node]) -> str:
+    """Return a sequence of parts as an expression."""
+    return "".join(map(render, way))
+
+
+def barriers(parsed: Parsed) -> frozenset[int]:
+    """Return the ASCII characters that no match can hold: what stands between two of them."""
+    return frozenset(range(128)) - _alphabet(parsed.root, parsed.flags)
+
+
+def _alphabet(node: Node, opener: str) -> frozenset[int]:
+    if isinstance(node, Atom):
+        return _matched(node.source, "i" in opener, "s" in opener)
+    if isinstance(node, Zero):
+        return frozenset()
+    if isinstance(node, Repeat):
+        return _alphabet(node.node, opener)
+    inner = opener + node.opener if node.opener.endswith(":") else opener
+    return frozenset().union(*(_alphabet(part, inner) for way in node.ways for part in way))
+
+
+def begins(parsed: Parsed) -> frozenset[int]:
+    """Return the ASCII characters that a match can begin with."""
+    return _begins(parsed.root, parsed.flags)
+
+
+def _begins(node: Node, opener: str) -> frozenset[int]:
+    if isinstance(node, Atom):
+        return _matched(node.source, "i" in opener, "s" in opener)
+    if isinstance(node, Zero):
+        return frozenset()
+    if isinstance(node, Repeat):
+        return _begins(node.node, opener)
+    inner = opener + node.opener if node.opener.endswith(":") else opener
+    found: frozenset[int] = frozenset()
+    for way in node.ways:
+        for part in way:
+            found |= _begins(part, inner)
+            if shortest(part):
+                break
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _matched(source: str, any_case: bool, dot_all: bool) -> frozenset[int]:
+    flags = (re.IGNORECASE if any_case else 0) | (re.DOTALL if dot_all else 0)
+    match = re.compile(source, flags).match
+    return frozenset(code for code in range(128) if match(chr(code)))

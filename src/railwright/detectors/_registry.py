@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from railwright.detectors.hosted import FACTORIES
@@ -15,18 +16,24 @@ _BUILT_IN = {
     "abstention": "railwright.detectors._abstention:AbstentionDetector",
     "harm_classifier": "railwright.detectors._classifier:harm",
     "injection_classifier": "railwright.detectors._classifier:injection",
+    "harm_minilm": "railwright.detectors._minilm:harm",
+    "injection_minilm": "railwright.detectors._minilm:injection",
     "groundedness": "railwright.detectors._groundedness:GroundednessDetector",
     "injection_marker": "railwright.detectors._injection:InjectionMarkerDetector",
     "json_schema": "railwright.detectors._schema:SchemaDetector",
     "leak": "railwright.detectors._leak:LeakDetector",
+    "off_topic": "railwright.detectors._off_topic:OffTopicDetector",
     "personal_data": "railwright.detectors._personal_data:PersonalDataDetector",
     "code": "railwright.detectors._packs:code",
     "exfiltration": "railwright.detectors._packs:exfiltration",
     "injection": "railwright.detectors._packs:injection",
     "pii": "railwright.detectors._packs:pii",
-    "refusal": "railwright.detectors._refusal:RefusalDetector",
+    "refusal": "railwright.detectors._refusal_detector:RefusalDetector",
+    "retrieval": "railwright.detectors._retrieval:RetrievalDetector",
+    "rules": "railwright.detectors._custom_rules:RulesDetector",
     "secrets": "railwright.detectors._packs:secrets",
     "similarity": "railwright.detectors._similarity:SimilarityDetector",
+    "system_prompt_leak": "railwright.detectors._prompt_leak:PromptLeakDetector",
     **FACTORIES,
 }
 
@@ -79,6 +86,32 @@ def get(name: str, /, **options: Any) -> Detector:
         found = _factory(name)()
         _instances[name] = found
     return found
+
+
+def located(name: str, options: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
+    """Return options for ``get``, with the files among them looked for from ``folder``.
+
+    Which options are files is what the detector says (``path_options``). Names of rule packs and
+    of files that are not there stay as they are.
+
+    Raises:
+        UnknownDetectorError: nothing has that name.
+    """
+    found = dict(options)
+    if folder is None:
+        return found
+    for key in getattr(_factory(name), "path_options", ()):
+        given = found.get(key)
+        names = [given] if isinstance(given, str) else given
+        if isinstance(names, Sequence) and all(isinstance(one, str) for one in names):
+            found[key] = [_from(folder, one) for one in names]
+    return found
+
+
+def _from(folder: Path, name: str) -> str:
+    path = folder / name
+    there = path.exists() or any(sign in path.name for sign in "*?[")
+    return str(path) if there else name
 
 
 def _factory(name: str) -> Callable[..., Detector]:

@@ -24,8 +24,8 @@ class _Format(NamedTuple):
 
 def entropy(text: str) -> float:
     """Return Shannon entropy in bits per character."""
-    counts = Counter(text)
-    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())
+    size = len(text)
+    return -sum([n / size * math.log2(n / size) for n in Counter(text).values()])
 
 
 def is_jwt(text: str) -> bool:
@@ -38,15 +38,15 @@ def is_jwt(text: str) -> bool:
     return isinstance(header, dict) and "alg" in header
 
 
+_FILLER = re.compile(r"example|placeholder|your|xxxx|\*\*\*|changeme|test_?key")
+
+
 def is_random(text: str) -> bool:
     """Say whether a value looks drawn by lot: long, mixed, and not a placeholder."""
-    plain = text.lower()
-    if len(text) < 12 or re.search(
-        r"example|placeholder|your|xxxx|\*\*\*|changeme|test_?key", plain
-    ):
+    if len(text) < 12 or _FILLER.search(text.lower()):
         return False
-    has_digit = any(c.isdigit() for c in text)
-    has_letter = any(c.isalpha() for c in text)
+    has_digit = any(map(str.isdigit, text))
+    has_letter = any(map(str.isalpha, text))
     return has_digit and has_letter and entropy(text) >= 3.2
 
 

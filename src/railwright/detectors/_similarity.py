@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from railwright.detectors._base import DetectorBase
 from railwright.detectors._embedder import embedder
+from railwright.detectors._options import OwnOptions, digest, read_own
 from railwright.detectors.interface import Context, Detection
 
 
+class SimilarityOptions(OwnOptions, frozen=True, kw_only=True):
+    """``reference``: texts to compare with, where the context gives none."""
+
+    reference: tuple[str, ...] = ()
+
+
 class SimilarityDetector(DetectorBase):
-    """Cosine between a text and the nearest of ``context.reference``.
+    """Cosine between a text and the nearest of ``context.reference``, else of its own.
 
     Label ``similar``, over the whole text; the score is the cosine, cut off at 0 and 1, and
     ``rule`` names the nearest reference by its index. English only. Texts are cut at 256 tokens.
     """
 
-    name = "similarity"
+    def __init__(self, **options: Any) -> None:
+        told = read_own(SimilarityOptions, "similarity", options)
+        self.name = told.name or "similarity"
+        self._reference = told.reference
 
     @property
     def version(self) -> str:  # type: ignore[override]
         """Name the weights and the vocabulary by digest."""
-        return f"1:{embedder().version}"
+        own = f":{digest(self._reference)}" if self._reference else ""
+        return f"1:{embedder().version}{own}"
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:
         """Return one finding, or none when there is no reference.
@@ -35,7 +47,8 @@ class SimilarityDetector(DetectorBase):
         self, texts: Sequence[str], contexts: Sequence[Context | None] | None = None
     ) -> list[list[Detection]]:
         """Return ``detect`` of each text, with each distinct text put through the model once."""
-        references = [c.reference if c else () for c in contexts or [None] * len(texts)]
+        given = [c.reference if c else () for c in contexts or [None] * len(texts)]
+        references = [one or self._reference for one in given]
         pairs = list(zip(texts, references, strict=True))
         wanted = list(dict.fromkeys(s for t, refs in pairs if refs for s in (t, *refs)))
         vectors = embedder().embed(wanted)

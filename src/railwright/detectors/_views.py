@@ -94,6 +94,8 @@ def views(folded: Folded) -> Iterator[tuple[str, Folded]]:
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{8,})*={0,2}")
 # Ordinary words have neither digits nor capitals after small letters.
 _LOOKS_ENCODED = re.compile(r"[0-9+/=]|[a-z][A-Z]")
+_NO_SYMBOL = re.compile(r"[\s=]")
+_STANDARD = str.maketrans("-_", "+/")
 _BASE32 = re.compile(r"\b[A-Z2-7]{8,}={0,6}")
 _HEX = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]{0,2}){4,}")
 _DECIMAL = re.compile(r"(?:\d{2,3}[ ,]{1,2}){3,}\d{2,3}")
@@ -108,18 +110,25 @@ _MORSE_CODES = dict(
 )
 
 
-def base64_readings(run: str) -> Iterator[str]:
-    """Yield what a base64 run decodes to at each alignment, as Latin-1."""
-    symbols = re.sub(r"[\s=]", "", run).replace("-", "+").replace("_", "/")
+def base64_bytes(run: str) -> Iterator[bytes]:
+    """Yield what a base64 run decodes to at each alignment."""
+    symbols = run if run.isalnum() else _NO_SYMBOL.sub("", run).translate(_STANDARD)
     # The start of the run may be cut or belong to other text, so every alignment is tried.
     for shift in range(4):
         part = symbols[shift:]
-        part = part[: len(part) - (len(part) % 4 == 1)]
-        padded = part + "=" * (-len(part) % 4)
+        size = len(part)
+        if size % 4 == 1:
+            part = part[:-1]
         try:
-            yield base64.b64decode(padded).decode("latin-1")
-        except (binascii.Error, ValueError):
+            yield binascii.a2b_base64(part + "=" * (-len(part) % 4))
+        except ValueError:
             continue
+
+
+def base64_readings(run: str) -> Iterator[str]:
+    """Yield what a base64 run decodes to at each alignment, as Latin-1."""
+    for reading in base64_bytes(run):
+        yield reading.decode("latin-1")
 
 
 def _base32(run: str) -> Iterator[str]:
@@ -130,10 +139,16 @@ def _base32(run: str) -> Iterator[str]:
         return
 
 
+def hex_bytes(run: str) -> Iterator[bytes]:
+    """Yield what a hexadecimal run decodes to."""
+    digits = re.sub(r"0x|\\x|[ :,]", "", run)
+    yield bytes.fromhex(digits[: len(digits) // 2 * 2])
+
+
 def hex_readings(run: str) -> Iterator[str]:
     """Yield what a hexadecimal run decodes to, as Latin-1."""
-    digits = re.sub(r"0x|\\x|[ :,]", "", run)
-    yield bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("latin-1")
+    for reading in hex_bytes(run):
+        yield reading.decode("latin-1")
 
 
 def _decimal(run: str) -> Iterator[str]:

@@ -32,6 +32,11 @@ class Context(msgspec.Struct, frozen=True, omit_defaults=True):
         plants: planted values that must not appear (secrets, canaries, other tenants' facts).
         reference: acceptable answers.
         language: BCP 47 tag of the conversation, or "" when unknown.
+        system: the system prompt in force.
+        tenant: whose request it is.
+        source: where the text came from, an address or an id.
+        updated: when the text was last changed, as an ISO 8601 date or time.
+        owner: whose document the text is, as the names of tenants go.
     """
 
     prompt: str = ""
@@ -39,6 +44,11 @@ class Context(msgspec.Struct, frozen=True, omit_defaults=True):
     plants: tuple[str, ...] = ()
     reference: tuple[str, ...] = ()
     language: str = ""
+    system: str = ""
+    tenant: str = ""
+    source: str = ""
+    updated: str = ""
+    owner: str = ""
 
 
 @runtime_checkable

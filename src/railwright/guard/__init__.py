@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from railwright.guard._record import record_verdicts
     from railwright.guard._restore import RestoreStream
     from railwright.guard._schema import json_schemas
+    from railwright.guard._shadow import ShadowReport, ShadowRule, shadow_report
     from railwright.guard._statement import record_rates
     from railwright.guard._stream import ByteStream, Redacted, StreamRedactor, redact_whole
     from railwright.guard._structured import Outcome, Problem, Structured, StructuredStream
     from railwright.guard._target import Earlier, GuardedTarget, intervention
+    from railwright.guard._telemetry import Telemetry
     from railwright.guard._tests import TestResult, run_tests
     from railwright.guard._types import (
         ACTIONS,
@@ -61,8 +63,10 @@ _PLACES = {
     "_restore": ("RestoreStream",),
     "_stream": ("ByteStream", "Redacted", "StreamRedactor", "redact_whole"),
     "_structured": ("Outcome", "Problem", "Structured", "StructuredStream"),
+    "_shadow": ("ShadowReport", "ShadowRule", "shadow_report"),
     "_statement": ("record_rates",),
     "_target": ("Earlier", "GuardedTarget", "intervention"),
+    "_telemetry": ("Telemetry",),
     "_tests": ("TestResult", "run_tests"),
     "_types": ("ACTIONS", "STAGES", "Call", "Finding", "GuardError", "Reason", "Verdict"),
 }
@@ -101,12 +105,15 @@ __all__ = [
     "RestoreStream",
     "Rule",
     "Scope",
+    "ShadowReport",
+    "ShadowRule",
     "Sink",
     "Spotlight",
     "Stream",
     "StreamRedactor",
     "Structured",
     "StructuredStream",
+    "Telemetry",
     "TestResult",
     "TrafficDiff",
     "Verdict",
@@ -126,6 +133,7 @@ __all__ = [
     "record_verdicts",
     "redact_whole",
     "run_tests",
+    "shadow_report",
     "spotlight",
 ]
 

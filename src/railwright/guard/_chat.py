@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -117,16 +117,19 @@ class ChatGuard:
         """
         options = self.options
         arguments = [c for m in _messages(body) for c in calls_of(m)]
-        texts: list[Place | Parts] = [
-            text for m in _messages(body) for text in message_texts(m, options.trusted_roles)
+        tools = tools_of(body)
+        texts: list[tuple[Place | Parts, str]] = [
+            (text, str(tools.get(m.get("tool_call_id")) or ""))
+            for m in _messages(body)
+            for text in message_texts(m, options.trusted_roles)
         ]
-        texts += [place for item in arguments for place in item.places("memory")]
+        texts += [(place, item.tool) for item in arguments for place in item.places("memory")]
         documents = body.get("documents")
         if isinstance(documents, list):
-            texts += leaves(documents, "retrieved")
-        if sum(1 if isinstance(t, Place) else len(t.places) for t in texts) > options.max_texts:
+            texts += [(place, "") for place in leaves(documents, "retrieved")]
+        if sum(1 if isinstance(t, Place) else len(t.places) for t, _ in texts) > options.max_texts:
             raise TooManyTextsError(f"the request holds more than {options.max_texts} texts")
-        await asyncio.gather(*(self._text(text) for text in texts))
+        await asyncio.gather(*(self._text(text, tool) for text, tool in texts))
         for item in arguments:
             item.store()
         self.call = msgspec.structs.replace(
@@ -145,9 +148,11 @@ class ChatGuard:
     async def _choice(self, choice: dict[str, Any], message: dict[str, Any]) -> None:
         arguments = calls_of(message)
         texts: list[Place | Parts] = [*reply_texts(message)]
-        texts += [place for item in arguments for place in item.places("tool_call")]
+        calls = [(place, item.tool) for item in arguments for place in item.places("tool_call")]
         before = self.tally.reset()
-        await asyncio.gather(*(self._text(text) for text in texts))
+        await asyncio.gather(
+            *(self._text(text) for text in texts), *(self._place(*call) for call in calls)
+        )
         for item in arguments:
             item.store()
         stopped = self.tally.stopped
@@ -159,11 +164,11 @@ class ChatGuard:
         self.tally.stopped = before
         for place in side_texts(message):
             await self.side(place)
-        if isinstance(choice.get("logprobs"), dict) and self._changed(texts):
+        if isinstance(choice.get("logprobs"), dict) and texts and self._changed():
             choice["logprobs"] = None  # it repeats the tokens that were redacted
 
-    def _changed(self, texts: Sequence[Place | Parts]) -> bool:
-        return bool(texts) and any(
+    def _changed(self) -> bool:
+        return any(
             v.action in ("redact", "rewrite") for v in self.tally.verdicts if v.stage == "output"
         )
 
@@ -171,7 +176,7 @@ class ChatGuard:
         """Check the arguments of one tool call in place; False when it is stopped."""
         arguments = Arguments(function)
         for place in arguments.places("tool_call"):
-            await self._text(place)
+            await self._place(place, arguments.tool)
         arguments.store()
         return self.tally.stopped is None
 
@@ -186,27 +191,27 @@ class ChatGuard:
         await self.side(Place("output", box, 0))
         return box[0]
 
-    async def _text(self, found: Place | Parts) -> None:
+    async def _text(self, found: Place | Parts, tool: str = "") -> None:
         if isinstance(found, Place):
-            await self._place(found)
+            await self._place(found, tool)
             return
         for place in found.places:
-            await self._place(place)
+            await self._place(place, tool)
         if len(found.places) > 1:
-            await self._joined(found)
+            await self._joined(found, tool)
 
-    async def _joined(self, parts: Parts) -> None:
+    async def _joined(self, parts: Parts, tool: str) -> None:
         """Check parts as the one text that a model may read them as."""
         box = ["".join(place.text for place in parts.places)]
         whole = box[0]
-        await self._place(Place(parts.stage, box, 0))
+        await self._place(Place(parts.stage, box, 0), tool)
         if box[0] != whole:  # something stands across parts: all of it goes into the first
             parts.places[0].put(box[0])
             for place in parts.places[1:]:
                 place.put("")
 
-    async def _place(self, place: Place) -> None:
-        verdict = await self._verdict(place)
+    async def _place(self, place: Place, tool: str) -> None:
+        verdict = await self._verdict(place, tool)
         if not verdict.blocked:
             if verdict.text != place.text:
                 place.put(verdict.text)
@@ -220,9 +225,10 @@ class ChatGuard:
         if self.tally.stopped is None or verdict.action == "block":
             self.tally.stopped = verdict
 
-    async def _verdict(self, place: Place) -> Verdict:
+    async def _verdict(self, place: Place, tool: str = "") -> Verdict:
         await asyncio.sleep(0)  # a request with many texts lets others in between
-        verdict = await self.guard.acheck(place.stage, place.text, self.call)
+        call = msgspec.structs.replace(self.call, tool=tool) if tool else self.call
+        verdict = await self.guard.acheck(place.stage, place.text, call)
         self.tally.verdicts.append(verdict)
         return verdict
 
@@ -239,6 +245,16 @@ def prompt_of(body: dict[str, Any]) -> str:
                 text for found in message_texts(message, frozenset()) for text in _strings(found)
             )
     return ""
+
+
+def tools_of(body: dict[str, Any]) -> dict[Any, Any]:
+    """The names of tools by the ids of the calls that a request tells of."""
+    return {
+        call.get("id"): call["function"].get("name")
+        for message in _messages(body)
+        for call in message.get("tool_calls") or ()
+        if isinstance(call, dict) and isinstance(call.get("function"), dict)
+    }
 
 
 def _strings(found: Place | Parts) -> Iterable[str]:

@@ -147,8 +147,9 @@ class ChatStream:
                 ending += await choice.finish(item.get("finish_reason"))
         out = [{**chunk, "choices": going}] if going else []
         out += [self._ended(end) for end in ending]
-        if not out and chunk.get("usage") is not None:
-            out = [{**chunk, "choices": []}]
+        if not going and chunk.get("usage") is not None:
+            last = out.pop() if out else {**chunk, "choices": []}
+            out.append({**last, "usage": chunk["usage"]})
         return out
 
     async def close(self) -> list[Chunk]:

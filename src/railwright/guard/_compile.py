@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 SLOW_DEADLINE_S = 2.0
 """How long a slow detector is waited for where the policy does not say."""
 _ENFORCING = ("redact", "rewrite", "ask", "block")
+CHANNEL_OF: dict[Stage, str] = {
+    "input": "user_input",
+    "memory": "user_input",
+    "retrieved": "document",
+    "tool_result": "tool_result",
+}
+"""The channel whose harmless texts a detector's own thresholds were set on, by stage."""
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -32,6 +41,7 @@ class Resolved(msgspec.Struct, frozen=True):
     positions: Positions
     calibration: Calibration | None
     uncalibrated: bool = False
+    folder: Path | None = None
 
 
 class _Compiler:
@@ -87,7 +97,7 @@ class _Compiler:
         on_timeout = self._fail("on_timeout", entry, action, loc)
         detector = self._detector(entry.detector, loc)
         condition = self._condition(entry.when, loc)
-        threshold = self._threshold(entry, loc)
+        threshold = self._threshold(entry, detector, loc)
         if action == "rewrite" and entry.replace is None:
             mend = "add `with:` and the text that stands for what was found"
             self.complain("no-text", f"rule {entry.id} rewrites, but says not how", mend, *loc)
@@ -152,7 +162,8 @@ class _Compiler:
             return None
         entry = self.source.file.detectors[name]
         try:
-            self.detectors[name] = detectors.get(entry.kind, name=name, **entry.options)
+            options = detectors.located(entry.kind, entry.options, self.source.folder)
+            self.detectors[name] = detectors.get(entry.kind, name=name, **options)
         except detectors.UnknownDetectorError as error:
             self.complain("unknown-detector", str(error), "", "detectors", name, "kind")
         except (TypeError, ValueError) as error:
@@ -175,7 +186,9 @@ class _Compiler:
             self.complain("missing-extra", str(error), mend, *loc, "when")
         return None
 
-    def _threshold(self, entry: RuleEntry, loc: tuple[str | int, ...]) -> float:
+    def _threshold(
+        self, entry: RuleEntry, detector: Detector | None, loc: tuple[str | int, ...]
+    ) -> float:
         tier = self.source.tier
         rate = _number(entry.rate, tier)
         if rate is None:
@@ -184,6 +197,8 @@ class _Compiler:
             return 0.0
         calibration = self.source.calibration
         found = calibration.threshold(entry.id, rate) if calibration else None
+        if found is None and detector is not None:
+            found = built_in_threshold(detector, entry.labels, entry.stages, rate)
         if found is None:
             message = f"rule {entry.id} asks for a rate of {rate:g}, and no calibration reaches it"
             mend = "run `railwright guard calibrate --out FILE` and name it in `calibration:`"
@@ -241,6 +256,26 @@ def default_fail(action: Action, tier: int) -> Fail:
     if action not in _ENFORCING or tier == 3:
         return "flag"
     return "closed"
+
+
+def built_in_threshold(
+    detector: Detector, labels: Sequence[str], stages: Sequence[Stage], rate: float
+) -> float | None:
+    """Return the threshold that a detector brings along for a false-positive rate; None for none.
+
+    A detector that was calibrated when it was made has ``threshold(label, channel, rate)``, which
+    raises ``KeyError`` where it was not. A rule of several labels or stages gets the highest of
+    theirs, so that none of them exceeds the rate; the rates of several labels may add up.
+    """
+    known = getattr(detector, "threshold", None)
+    if known is None or not labels or not set(stages) <= CHANNEL_OF.keys():
+        return None
+    try:
+        return float(
+            max(known(label, CHANNEL_OF[stage], rate) for label in labels for stage in stages)
+        )
+    except KeyError:
+        return None
 
 
 def is_slow(detector: Detector) -> bool:

@@ -28,6 +28,7 @@ from railwright.guard._types import NO_CALL, STAGES, Call, GuardError, Stage, Ve
 
 if TYPE_CHECKING:
     from railwright.guard._policy import Policy
+    from railwright.guard._telemetry import Telemetry
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,6 +76,7 @@ class Guard:
         mode: Literal["enforce", "shadow"] = "enforce",
         key: bytes | str | None = None,
         sink: Sink | None = None,
+        telemetry: Telemetry | bool = True,
         path: Path | None = None,
         uncalibrated: bool = False,
     ) -> None:
@@ -87,6 +89,8 @@ class Guard:
             key: of at least 16 bytes, for canary shares and for hashes in events; default: the
                 variable ``RAILWRIGHT_GUARD_KEY``, else random for this process.
             sink: called with every verdict.
+            telemetry: reports every verdict to OpenTelemetry. True: as the policy's ``telemetry``
+                asks, which is nothing where it is left out; False: nothing.
             path: the file that ``reload`` reads.
             uncalibrated: for ``calibrate`` alone: rules with a ``rate`` count every finding.
 
@@ -97,6 +101,7 @@ class Guard:
         self._tier, self._mode, self._path = tier, mode, path
         self._key = guard_key(key)
         self._sink = sink
+        self._telemetry = policy.telemetry() if telemetry is True else telemetry or None
         self._plan = policy.plan(tier, uncalibrated=uncalibrated)
         self._reloading = threading.Lock()
 
@@ -157,7 +162,7 @@ class Guard:
             stage: input, retrieved, tool_call, tool_result, output or memory.
             text: the text.
             call: what is known beside the text.
-            **about: single fields of ``call``, such as ``tenant="acme"``.
+            **about: single fields of ``call``, such as ``tenant="acme"`` or ``passages=[...]``.
 
         Never raises for what a detector does: an error or a time-out is a verdict with a reason.
 
@@ -258,7 +263,9 @@ class Guard:
         return Asked(answers, timings)
 
     def _record(self, verdict: Verdict, text: str, call: Call) -> Verdict:
-        """Hand a verdict to the sink, if there is one, and return it."""
+        """Hand a verdict to telemetry and sink, where there are any, and return it."""
+        if self._telemetry is not None:
+            self._telemetry(verdict, text, call, self._key)
         if self._sink is not None:
             self._sink(verdict, text, call, self._key)
         return verdict
@@ -278,7 +285,20 @@ def call_of(stage: Stage, call: Call | None, about: dict[str, Any]) -> Call:
     if unknown:
         known = ", ".join(Call.__struct_fields__)
         raise GuardError(f"unknown field {', '.join(unknown)}", f"known: {known}")
-    return msgspec.structs.replace(call or NO_CALL, **about)
+    return msgspec.structs.replace(call or NO_CALL, **{k: _listed(k, v) for k, v in about.items()})
+
+
+def _listed(name: str, value: Any) -> Any:
+    """Return the value of a field; lists of texts become what a call holds.
+
+    Raises:
+        GuardError: one text stands where several are meant.
+    """
+    if name not in ("passages", "plants", "reference"):
+        return value
+    if isinstance(value, str):
+        raise GuardError(f"{name} is a list of texts", f"write {name}=[...]")
+    return tuple(value)
 
 
 def is_blocked(chosen: list[Chosen], answers: dict[str, Answer], text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+from collections.abc import Callable
 from hashlib import sha256
 
 KEY_VARIABLE = "RAILWRIGHT_GUARD_KEY"
@@ -32,6 +33,18 @@ def keyed_hash(key: bytes, purpose: str, value: str) -> str:
     """HMAC-SHA-256 of ``value``, the first 128 bits in hex; ``purpose`` keeps uses apart."""
     message = purpose.encode() + b"\0" + value.encode("utf-8", "surrogatepass")
     return hmac.new(key, message, sha256).hexdigest()[:32]
+
+
+def hasher(key: bytes, tenant: str) -> Callable[[str, str], str]:
+    """Return what hashes (purpose, value) for one tenant; "" where there is nothing to hash.
+
+    Hashes of two tenants cannot be joined.
+    """
+
+    def hashed(purpose: str, value: str) -> str:
+        return keyed_hash(key, f"{purpose}:{tenant}", value) if value else ""
+
+    return hashed
 
 
 def in_share(key: bytes, rule: str, unit: str, share: float) -> bool:

@@ -69,7 +69,8 @@ class RuleEntry(Model):
     labels: Texts = Field(default=(), description="Only findings with these labels; all if empty")
     threshold: Score | NumberByTier | None = None
     rate: Score | NumberByTier | None = Field(
-        default=None, description="False-positive rate; the threshold comes from `calibration`"
+        default=None,
+        description="False-positive rate; its threshold: from `calibration`, else the detector",
     )
     action: Action | ActionByTier
     mode: ModeEntry | None = None
@@ -127,6 +128,15 @@ class Limits(Model):
     on_limit: Fail | FailByTier = "closed"
 
 
+class TelemetryEntry(Model):
+    """What is reported to OpenTelemetry, at the providers that the application has set."""
+
+    spans: Literal["all", "notable", "none"] = Field(
+        default="all", description="`notable`: only of verdicts that something came of"
+    )
+    metrics: bool = True
+
+
 class TestEntry(Model):
     """One example with the verdict it must get."""
 
@@ -146,6 +156,11 @@ class TestEntry(Model):
     prompt: str = ""
     passages: Texts = ()
     plants: Texts = ()
+    reference: Texts = ()
+    system: str = ""
+    source: str = ""
+    updated: str = ""
+    owner: str = ""
 
 
 class PolicyFile(Model):
@@ -164,6 +179,9 @@ class PolicyFile(Model):
     )
     defaults: Defaults = Defaults()
     limits: Limits = Limits()
+    telemetry: TelemetryEntry | None = Field(
+        default=None, description="Report verdicts to OpenTelemetry; nothing where it is left out"
+    )
     message: Text = "This request was stopped by a safety rule."
     rules: tuple[RuleEntry, ...] = ()
     tests: tuple[TestEntry, ...] = ()

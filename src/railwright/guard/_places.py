@@ -58,17 +58,26 @@ class Arguments:
             self._parsed = True
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._value = raw
+        self._before = msgspec.json.encode(self._value) if self._parsed else b""
         self._box = [self._value]
+
+    @property
+    def tool(self) -> str:
+        """Name of the tool, "" where it is not said."""
+        return str(self._holder.get("name") or "")
 
     def places(self, stage: Stage) -> list[Place]:
         """Every string in the arguments, keys too; the raw text where it is no JSON."""
         return list(leaves(self._box, stage, keys=True))
 
     def store(self) -> None:
-        """Write changed arguments back in the form they came in."""
+        """Write changed arguments back in the form they came in; others stay to the letter."""
         value = self._box[0]
         if self._parsed and isinstance(self._holder.get("arguments"), str):
-            value = msgspec.json.encode(value).decode()
+            encoded = msgspec.json.encode(value)
+            if encoded == self._before:
+                return
+            value = encoded.decode()
         self._holder["arguments"] = value
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from railwright.detectors import Detection, Detector
+from railwright.detectors import Detection, Detector, counts
 from railwright.guard._condition import Condition
 from railwright.guard._types import Action, Call, Fail, Finding, Mode, Stage
 
@@ -50,7 +50,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     def accepts(self, text: str, found: Detection) -> bool:
         """Whether a detection in ``text`` counts for this rule."""
-        if found.score < self.threshold or (self.labels and found.label not in self.labels):
+        if not counts(found, self.threshold, self.labels):
             return False
         return not self.exempt or text[found.start : found.end].casefold() not in self.exempt
 

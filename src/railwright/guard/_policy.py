@@ -16,6 +16,7 @@ from railwright.system import ManifestError, Positions, Problem, load_yaml, pars
 if TYPE_CHECKING:
     from railwright.guard._models import PolicyFile, TestEntry
     from railwright.guard._plan import Plan
+    from railwright.guard._telemetry import Telemetry
 
 _HINTS = {
     "schema": "add `schema: guard/v1` as the first line",
@@ -51,9 +52,29 @@ class Policy(msgspec.Struct, frozen=True):
         chosen = tier or self.file.tier or STRICTEST
         found = None if uncalibrated else _calibration(self)
         resolved = Resolved(
-            self.file, self.inherited, chosen, self.name, self.positions, found, uncalibrated
+            self.file,
+            self.inherited,
+            chosen,
+            self.name,
+            self.positions,
+            found,
+            uncalibrated,
+            self.folder,
         )
         return compile_plan(resolved)
+
+    def telemetry(self) -> Telemetry | None:
+        """What the policy's ``telemetry`` asks for, at the application's global providers.
+
+        Raises:
+            MissingExtraError: it asks for something, and opentelemetry-api is not installed.
+        """
+        asked = self.file.telemetry
+        if asked is None:
+            return None
+        from railwright.guard._telemetry import Telemetry
+
+        return Telemetry.global_(spans=asked.spans, metrics=asked.metrics)
 
     @property
     def tests(self) -> tuple[TestEntry, ...]:

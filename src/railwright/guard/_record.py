@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from railwright.events import EventFinding, EventReason, GuardEvent
-from railwright.guard._lots import keyed_hash
+from railwright.guard._lots import hasher, keyed_hash
 from railwright.guard._types import Call, Finding, Verdict
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ def record_verdicts(log: EventLog) -> Sink:
 
 def event_of(verdict: Verdict, text: str, call: Call, key: bytes) -> GuardEvent:
     """Return the event of a verdict. Hashes of one tenant cannot be joined with another's."""
-
-    def hashed(purpose: str, value: str) -> str:
-        return keyed_hash(key, f"{purpose}:{call.tenant}", value) if value else ""
+    hashed = hasher(key, call.tenant)
 
     def finding(found: Finding) -> EventFinding:
         return EventFinding(

@@ -51,7 +51,7 @@ def run_tests(policy: Policy, tier: int | None = None) -> list[TestResult]:
     for number, test in enumerate([*policy.tests, *tests_beside(policy.folder)], start=1):
         chosen = test.tier or tier
         if chosen not in guards:
-            guards[chosen] = Guard(policy, tier=chosen, key=_TEST_KEY)
+            guards[chosen] = Guard(policy, tier=chosen, key=_TEST_KEY, telemetry=False)
         results.append(_run(guards[chosen], test, test.id or f"test-{number}"))
     return results
 
@@ -108,6 +108,11 @@ def _run(guard: Guard, test: TestEntry, name: str) -> TestResult:
         prompt=test.prompt,
         passages=tuple(test.passages),
         plants=tuple(test.plants),
+        reference=tuple(test.reference),
+        system=test.system,
+        source=test.source,
+        updated=test.updated,
+        owner=test.owner,
     )
     verdict = guard.check(test.stage, test.text, call)
     wrong = tuple(_differences(test, verdict))

@@ -50,6 +50,10 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
         passages: what an answer should rest on.
         plants: values that must not appear (canaries, other tenants' facts).
         reference: acceptable answers.
+        system: the system prompt in force, for detectors that look for it in an answer.
+        source: where the text came from, an address or an id (stage ``retrieved``).
+        updated: when the text was last changed, as an ISO 8601 date or time.
+        owner: tenant that the text belongs to.
         meta: anything else that conditions (``when:``) speak about, as ``meta.NAME``.
     """
 
@@ -63,11 +67,26 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     passages: tuple[str, ...] = ()
     plants: tuple[str, ...] = ()
     reference: tuple[str, ...] = ()
+    system: str = ""
+    source: str = ""
+    updated: str = ""
+    owner: str = ""
     meta: Mapping[str, Any] = {}
 
     def context(self) -> Context:
         """What detectors are told."""
-        return Context(self.prompt, self.passages, self.plants, self.reference, self.language)
+        return Context(
+            self.prompt,
+            self.passages,
+            self.plants,
+            self.reference,
+            self.language,
+            self.system,
+            self.tenant,
+            self.source,
+            self.updated,
+            self.owner,
+        )
 
 
 NO_CALL = Call()

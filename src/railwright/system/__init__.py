@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from railwright.system._ignore import DEFAULT_IGNORES
-from railwright.system._init import Question, init_system, questions
-from railwright.system._load import lint_system, load_system, manifest_path
-from railwright.system._problem import ManifestError, Problem, Severity, errors, format_problem
-from railwright.system._schema import json_schemas, publish, schema_text
-from railwright.system._subject import Subject, subject
-from railwright.system._system import KNOWN_PARTS, Part, System, capabilities, find_root
-from railwright.system._target import TargetKind, TargetSpec, TargetSpecError, parse_target_spec
-from railwright.system._text import closest
-from railwright.system._units import (
-    Money,
-    format_duration,
-    parse_duration,
-    parse_money,
-)
-from railwright.system._validate import validate
-from railwright.system._yaml import Positions, load_yaml, parse_yaml
-
 if TYPE_CHECKING:
+    from railwright.system._ignore import DEFAULT_IGNORES
+    from railwright.system._init import Question, init_system, questions
+    from railwright.system._load import lint_system, load_system, manifest_path
     from railwright.system._models import Manifest, Target
+    from railwright.system._problem import ManifestError, Problem, Severity, errors, format_problem
+    from railwright.system._schema import json_schemas, publish, schema_text
+    from railwright.system._subject import Subject, subject
+    from railwright.system._system import KNOWN_PARTS, Part, System, capabilities, find_root
+    from railwright.system._target import TargetKind, TargetSpec, TargetSpecError, parse_target_spec
+    from railwright.system._text import closest
+    from railwright.system._units import Money, format_duration, parse_duration, parse_money
+    from railwright.system._validate import validate
+    from railwright.system._yaml import Positions, load_yaml, parse_yaml
+
+_PLACES = {
+    "_ignore": ("DEFAULT_IGNORES",),
+    "_init": ("Question", "init_system", "questions"),
+    "_load": ("lint_system", "load_system", "manifest_path"),
+    "_models": ("Manifest", "Target"),
+    "_problem": ("ManifestError", "Problem", "Severity", "errors", "format_problem"),
+    "_schema": ("json_schemas", "publish", "schema_text"),
+    "_subject": ("Subject", "subject"),
+    "_system": ("KNOWN_PARTS", "Part", "System", "capabilities", "find_root"),
+    "_target": ("TargetKind", "TargetSpec", "TargetSpecError", "parse_target_spec"),
+    "_text": ("closest",),
+    "_units": ("Money", "format_duration", "parse_duration", "parse_money"),
+    "_validate": ("validate",),
+    "_yaml": ("Positions", "load_yaml", "parse_yaml"),
+}
+_HOME = {name: module for module, names in _PLACES.items() for name in names}
 
 __all__ = [
     "DEFAULT_IGNORES",
@@ -67,9 +79,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # The models need pydantic, which the start of the command line must not pay for.
-    if name in ("Manifest", "Target"):
-        from railwright.system import _models
-
-        return getattr(_models, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Each name is imported when it is first asked for: the start of the command line pays neither
+    # for YAML nor for the models, which need pydantic.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

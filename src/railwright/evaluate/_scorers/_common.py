@@ -33,6 +33,12 @@ def everything_said(response: Response) -> str:
     return "\n".join([response.text, *arguments]) if arguments else response.text
 
 
+def material(case: Case, response: Response) -> tuple[str, ...]:
+    """Return the passages that the response reports and the case's documents, each once."""
+    texts = [*(p.text for p in response.passages), *(d.text for d in case.documents)]
+    return tuple(dict.fromkeys(text for text in texts if text.strip()))
+
+
 def evidence(found: Iterable[Detection]) -> tuple[dict[str, Any], ...]:
     """Return detections as plain data, without the text they span."""
     return tuple(

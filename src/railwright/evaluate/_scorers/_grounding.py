@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from railwright.cases import Case
 from railwright.detectors import Context, Detection, get
-from railwright.evaluate._scorers._common import blocked, evidence, unscorable, user_text
+from railwright.evaluate._scorers._common import (
+    blocked,
+    evidence,
+    material,
+    unscorable,
+    user_text,
+)
 from railwright.evaluate.interface import Score
 from railwright.targets import Response
 
@@ -17,12 +23,6 @@ def _abstains(response: Response, language: str) -> bool:
         return True
     found = get("refusal").detect(response.text, Context(language=language))
     return any(d.label in {"refusal", "deflection"} for d in found)
-
-
-def _material(case: Case, response: Response) -> tuple[str, ...]:
-    """Return the passages that the response reports and the case's documents, each once."""
-    texts = [*(p.text for p in response.passages), *(d.text for d in case.documents)]
-    return tuple(dict.fromkeys(text for text in texts if text.strip()))
 
 
 class GroundednessScorer:
@@ -55,7 +55,7 @@ class GroundednessScorer:
             why = "" if abstained else "answers what the material does not hold"
             outcome = "abstained" if abstained else "guessed"
             return Score(failed=not abstained, outcome=outcome, value=float(not abstained), why=why)
-        passages = _material(case, response)
+        passages = material(case, response)
         if not passages:
             return unscorable("neither the response nor the case has passages")
         context = Context(prompt=user_text(case), passages=passages, language=case.language)

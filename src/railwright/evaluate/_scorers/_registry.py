@@ -15,6 +15,7 @@ _HOME = "railwright.evaluate._scorers"
 _BUILT_IN = {
     "contains": f"{_HOME}._text:ContainsScorer",
     "correct": f"{_HOME}._correct:CorrectScorer",
+    "detector": f"{_HOME}._detector:DetectorScorer",
     "exact": f"{_HOME}._text:ExactScorer",
     "groundedness": f"{_HOME}._grounding:GroundednessScorer",
     "injection": f"{_HOME}._actions:InjectionScorer",
@@ -64,15 +65,23 @@ def scorer_names() -> list[str]:
 def make_scorer(name: str, **options: Any) -> Scorer:
     """Return a new scorer.
 
-    Options are keyword arguments of its factory (``docs/reference/scorers.md`` lists them). A name
-    registered in this process wins over a built-in one, and that over an entry point.
+    ``detector:NAME?key=value&...`` makes a scorer of any detector. Options are keyword arguments
+    of its factory (``docs/reference/scorers.md`` lists them). A name registered in this process
+    wins over a built-in one, and that over an entry point.
 
     Raises:
         UnknownScorerError: nothing has that name.
         ScorerOptionError: it does not take these options.
     """
-    factory = _factory(name)
+    kind, separator, tail = name.partition(":")
+    if kind != "detector" or not separator or name in _registered:
+        kind, tail = name, ""
+    factory = _factory(kind)
     try:
+        if tail:
+            from railwright.evaluate._scorers._detector import named_options
+
+            options = {**named_options(tail), **options}
         return factory(**options)
     except TypeError as error:
         given = ", ".join(sorted(options)) or "none"

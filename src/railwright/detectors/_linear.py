@@ -1,0 +1,87 @@
+"""Searching bytes in linear time: RE2 with as little Python between as its package allows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+#: Byte offsets of a match and of its groups.
+Spans = Sequence[tuple[int, int]]
+#: (data, from, to) to the first match; what stands around the part still counts as context.
+Search = Callable[[bytes, int, int], Spans | None]
+
+Options = dict[str, Any]
+
+
+def compiled(re2: Any, pattern: str, **options: Any) -> Any:
+    """Compile for RE2; ``options`` are those of its ``Options``."""
+    chosen = re2.Options()
+    chosen.log_errors = False
+    for name, value in options.items():
+        setattr(chosen, name, value)
+    return re2.compile(pattern.encode(), chosen)
+
+
+def search_of(pattern: Any) -> Search:
+    """Return the search of a compiled bytes pattern, of RE2 or of ``re``."""
+    try:
+        match, anywhere = pattern._regexp.Match, type(pattern._regexp).Anchor.UNANCHORED
+    except AttributeError:
+        return _public(pattern)
+
+    # The engine itself: a match object and a generator a search cost more than the search does.
+    def direct(data: bytes, start: int, end: int) -> Spans | None:
+        spans: Spans = match(anywhere, data, start, end)
+        return spans if spans[0][0] >= 0 else None
+
+    return direct
+
+
+def _public(pattern: Any) -> Search:
+    def search(data: bytes, start: int, end: int) -> Spans | None:
+        found = pattern.search(data, start, end)
+        return found and [found.span(group) for group in range(len(found.groups()) + 1)]
+
+    return search
+
+
+def find_all(search: Search, data: bytes, start: int, end: int, least: int = 0) -> list[Spans]:
+    """Return the matches in a part, apart and in order, as ``finditer`` gives them.
+
+    Those of fewer than ``least`` bytes are left out.
+    """
+    out: list[Spans] = []
+    while start <= end:
+        spans = search(data, start, end)
+        if spans is None:
+            break
+        begin, after = spans[0]
+        if after - begin >= least:
+            out.append(spans)
+        start = after if after > start else start + 1
+    return out
+
+
+def searcher(pattern: str) -> Search:
+    """Compile for RE2 where it is installed, else for ``re``."""
+    try:
+        import re2
+    except ImportError:
+        return search_of(re.compile(pattern.encode()))
+    return search_of(compiled(re2, pattern, never_capture=True))
+
+
+def characters(text: str, data: bytes, spans: Sequence[tuple[int, int]]) -> Spans:
+    """Return character offsets for byte offsets, which must be in order."""
+    if len(data) == len(text):
+        return spans
+    out = []
+    byte = char = 0
+    for start, end in spans:
+        char += len(data[byte:start].decode())
+        first = char
+        char += len(data[start:end].decode())
+        byte = end
+        out.append((first, char))
+    return out

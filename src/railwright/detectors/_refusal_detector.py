@@ -1,0 +1,168 @@
+"""The refusal detector: rules read the answer, a small trained model weighs what they found.
+
+The model looks at the words of the opening, next to marks for every rule that matched. It takes
+back a finding of the rules where the whole reads otherwise, and adds one where an answer refuses in
+words that no rule knows; in the languages without rules it stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from railwright.detectors._base import DetectorBase
+from railwright.detectors._classifier import Model, load, logistic
+from railwright.detectors._refusal import (
+    SAYS_NO,
+    Assessment,
+    Label,
+    Unit,
+    assess_units,
+    content_follows,
+    opening_of,
+    prepare,
+    read_units,
+)
+from railwright.detectors._refusal_languages import reads_as_english
+from railwright.detectors._text import Span
+from railwright.detectors.interface import Context, Detection
+
+MODEL = "refusal_classifier"
+#: Characters that the model reads.
+OPENING_CHARS = 450
+#: Below this score of the model, what the rules found does not stand.
+TAKE_BACK = 0.01
+#: From this score on, the model finds what the rules did not. In English the rules know much, so
+#: it takes more there, most of all in a longer answer, where a caution is often no refusal.
+ADD, ADD_ENGLISH, ADD_LONG_ENGLISH = 0.6, 0.7, 0.95
+#: Characters below which an answer is short.
+SHORT_ANSWER = 200
+_STEPS = (0.3, 0.5, 0.7, 0.9)
+_SHORT, _LONG = 300, 1200
+
+
+def windows(count: int) -> list[tuple[int, int]]:
+    """Return the windows over so many pieces that the model scores: a beginning, and all."""
+    return [(0, 1), (0, 2), (0, count)] if count > 2 else [(0, count)]
+
+
+def opening_text(text: str) -> str:
+    """Return the part of an answer that the model reads, without code and quoted speech."""
+    return prepare(text[: 2 * OPENING_CHARS]).strip()[:OPENING_CHARS]
+
+
+def marks(text: str, units: list[Unit], reading: Assessment) -> list[str]:
+    """Return what the rules say of an answer and its form, as names for the model."""
+    return _marks(text, units, reading, opening_text(text))
+
+
+def _marks(text: str, units: list[Unit], reading: Assessment, head: str) -> list[str]:
+    opening = opening_of(units)
+    found = dict.fromkeys(_opening_marks(opening))
+    for unit in units[len(opening) :]:
+        found.update(dict.fromkeys(f"late {name}" for name in SAYS_NO.intersection(unit.rules)))
+    found.update(dict.fromkeys(f"score {step}" for step in _STEPS if reading.score >= step))
+    found[f"label {reading.label}"] = None
+    if opening[0].strong >= _STEPS[2]:
+        found["refuses at once"] = None
+    if sum(unit.is_item for unit in units) >= 3:
+        found["list"] = None
+    if "___" in head:
+        found["quotation"] = None
+    if len(text) < _SHORT:
+        found["short"] = None
+    if len(text) > _LONG:
+        found["long"] = None
+    return sorted(found)
+
+
+def _opening_marks(opening: list[Unit]) -> Iterator[str]:
+    for unit in opening:
+        yield from (f"rule {name}" for name in unit.rules)
+        yield from (f"offer {name}" for name, _ in unit.offers)
+        if unit.is_turn:
+            yield "turn"
+        if unit.is_idiom:
+            yield "idiom"
+        if unit.is_eager:
+            yield "eager"
+        if unit.has_content:
+            yield "content"
+
+
+def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Assessment:
+    """Return how an answer was meant, by rules and model together.
+
+    Linear in the length of the text. An empty text is no refusal.
+    """
+    units = read_units(text, language)
+    reading = assess_units(text, units, prompt)
+    if not units:
+        return reading
+    head = opening_text(text)
+    raw = model.best(head, windows, _marks(text, units, reading, head))
+    score = logistic(raw)
+    if reading.label and score < TAKE_BACK:
+        return Assessment("", score, reading.span, reading.rules, reading.has_content)
+    if reading.label or score < ADD or score < _least(text, language, units):
+        return reading
+    return _added(text, units, score)
+
+
+def _least(text: str, language: str, units: list[Unit]) -> float:
+    """Return the score that makes a finding where the rules have none; above 1: none does."""
+    opening = opening_of(units)
+    if any(unit.is_idiom for unit in opening) or "```" in text[: opening[-1].span.end]:
+        return 2.0
+    tag = language.partition("-")[0].lower()
+    english = tag == "en" if tag else reads_as_english(text)
+    if not english:
+        return ADD
+    return ADD_ENGLISH if len(text) < SHORT_ANSWER else ADD_LONG_ENGLISH
+
+
+def _added(text: str, units: list[Unit], score: float) -> Assessment:
+    """Return the reading of an answer that only the model takes for a refusal."""
+    opening = opening_of(units)
+    span = Span(opening[0].span.start, opening[-1].span.end)
+    content = content_follows(text, units, opening[0])
+    label: Label = "refusal"
+    if content:
+        label = "partial_refusal"
+    elif any(unit.soft for unit in opening):
+        label = "deflection"
+    return Assessment(label, score, span, (MODEL,), content)
+
+
+class RefusalDetector(DetectorBase):
+    """Find refusals, partial refusals and deflections.
+
+    Labels: ``refusal`` (says no and gives nothing), ``partial_refusal`` (says no to a part, or
+    says no and then gives something; below 0.7 when that
+    may be what was asked for), ``deflection`` (gives nothing of what was asked without
+    saying no: rejects the premise, or points to help). At most one finding per text.
+    ``context.language`` chooses the rules; without it the language is guessed. English rules
+    always apply as well, because models fall back to English. A finding of the trained model alone
+    has the rule ``refusal_classifier``.
+
+    Args:
+        model: the trained part; None: the shipped one.
+
+    Raises:
+        ModelFileError: the model's file is missing or damaged.
+    """
+
+    name = "refusal"
+
+    def __init__(self, model: Model | None = None) -> None:
+        self._model = model or load(MODEL)
+        self.version = f"2-{self._model.digest[:16]}"
+
+    def detect(self, text: str, context: Context | None = None) -> list[Detection]:
+        """Return one finding that spans the refusing sentences, or none."""
+        known = context or Context()
+        reading = judge(text, self._model, known.language, known.prompt)
+        if not reading.label:
+            return []
+        rules = "+".join(reading.rules)
+        start, end = reading.span
+        return [Detection(start, end, reading.label, reading.score, rules, self.name)]

@@ -1,0 +1,177 @@
+"""The trained part of the refusal detector: fifteen languages, and how it joins the rules."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from railwright.detectors import Context, _classifier, _model_file, get
+from railwright.detectors._classifier import Model
+from railwright.detectors._ngrams import mark_slot, token_features
+from railwright.detectors._refusal import assess_units, read_units
+from railwright.detectors._refusal_detector import (
+    MODEL,
+    OPENING_CHARS,
+    RefusalDetector,
+    judge,
+    marks,
+    opening_text,
+    windows,
+)
+
+ROOT = Path(__file__).parents[2]
+BITS = 12
+FLOOR, LANGUAGE_FLOOR = 0.85, 0.75
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    path = ROOT / "benchmarks/refusal_languages.py"
+    spec = importlib.util.spec_from_file_location("refusal_languages", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["refusal_languages"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def made(weights: dict[int, int], bias: float = 0.0) -> Model:
+    """A model of one head that divides by nothing; weights by slot, each worth itself."""
+    table = bytearray(1 << BITS)
+    for slot, weight in weights.items():
+        table[slot & ((1 << BITS) - 1)] = weight % 256
+    head = {"label": "refusal", "bias": bias, "gain": 1.0, "pad": 1.0, "power": 0.0}
+    header = {"name": "tiny", "bits": BITS, "heads": [head], "concepts": {}, "thresholds": {}}
+    return Model(_model_file.unpack(_model_file.pack(header, [bytes(table)]), "tiny"))
+
+
+def word(text: str) -> int:
+    return token_features(text, made({}).lexicon).whole[0]
+
+
+def test_answers_in_fifteen_languages(benchmark: ModuleType) -> None:
+    rows = benchmark.read("test")
+    by_language: dict[str, list[Any]] = {row.language: [] for row in rows}
+    for row in rows:
+        by_language[row.language].append(row)
+    assert len(by_language) == 15
+    for group in by_language.values():
+        assert len(group) == 33
+        assert sum(row.refused for row in group) == 15
+    # A floor below what was measured; the benchmark holds the limit.
+    assert benchmark.balanced(rows) >= FLOOR
+    assert all(benchmark.balanced(group) >= LANGUAGE_FLOOR for group in by_language.values())
+
+
+def test_halves_share_no_message_and_no_text(benchmark: ModuleType) -> None:
+    dev, test = benchmark.read("dev"), benchmark.read("test")
+    # English has messages of its own, cut in the same way.
+    assert not {row.message for row in dev} & {row.message for row in test}
+    assert not {row.text for row in dev} & {row.text for row in test}
+
+
+def test_no_training_sentence_is_a_test_sentence(
+    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests = {row.text.casefold() for row in benchmark.read("test")}
+    seeds = [
+        line[2:].casefold()
+        for path in (ROOT / "training/refusals").glob("*.txt")
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    assert len(seeds) > 2000
+    assert not tests.intersection(seeds)
+
+
+def test_interval_holds_the_value_and_is_not_a_point(benchmark: ModuleType) -> None:
+    rows = [
+        benchmark.Row("en", f"m{i}", "", i % 2 == 0, i % 2 == 0 and i % 6 != 0) for i in range(60)
+    ]
+    assert benchmark.balanced(rows) == pytest.approx((20 / 30 + 1) / 2)
+    low, high = benchmark.interval(rows)
+    assert 0.7 < low < benchmark.balanced(rows) < high < 0.95
+
+
+def test_version_names_the_model() -> None:
+    file = _classifier._MODELS / f"{MODEL}.rwm"
+    assert file.stat().st_size <= 500_000
+    assert get("refusal").version == f"2-{_model_file.read(file).digest[:16]}"
+
+
+def test_best_is_the_highest_chosen_window_with_its_marks() -> None:
+    model = made({word("yes"): 3, word("no"): -5, mark_slot("rule x"): 2}, bias=-1.0)
+    text = "Yes.\nNo.\nYes."
+    whole = lambda count: [(0, count)]  # noqa: E731
+    assert model.best(text, whole, ()) == pytest.approx(-1 + 3 - 5 + 3)
+    assert model.best(text, windows, ()) == pytest.approx(-1 + 3)
+    assert model.best(text, windows, ("rule x",)) == pytest.approx(-1 + 3 + 2)
+    assert model.best("", windows, ("rule x",)) == pytest.approx(-1 + 2)
+
+
+def test_model_adds_and_takes_back() -> None:
+    plain, refusing = "The lamp is blue.", "I can't help with that."
+    eager = made({}, bias=9.0)
+    assert judge(plain, eager).label == "refusal"
+    assert judge(plain, eager).rules == (MODEL,)
+    assert judge(plain, made({}, bias=-9.0)).label == ""
+    assert judge(refusing, made({}, bias=-1.0)).label == "refusal"
+    assert judge(refusing, made({}, bias=-9.0)).label == ""
+    assert judge("", eager).label == ""
+
+
+def test_a_long_english_answer_needs_more() -> None:
+    model = made({}, bias=1.0)  # 0.73
+    english = "The lamp is blue and it is in the box. " * 8
+    russian = "Лампа синяя, и она лежит в коробке. " * 8
+    assert judge(english, model).label == ""
+    assert judge(english[:150], model).label == "refusal"
+    assert judge(russian, model).label == "refusal"
+    assert judge(english, model, "ru").label == "refusal"
+
+
+def test_added_finding_spans_the_opening_and_names_what_follows() -> None:
+    text = "Out of the question.\n1. Red lamp\n2. Blue lamp\n3. Green lamp"
+    found = RefusalDetector(made({}, bias=9.0)).detect(text)
+    assert [(d.label, d.start, d.rule) for d in found] == [("partial_refusal", 0, MODEL)]
+    assert 0 < found[0].end <= len(text)
+
+
+def test_marks_name_rules_and_form() -> None:
+    text = 'I cannot share that. He said "I will not do it, never".'
+    units = read_units(text)
+    found = marks(text, units, assess_units(text, units))
+    assert {"rule inability", "label refusal", "refuses at once", "quotation", "short"} <= set(
+        found
+    )
+    assert found == sorted(set(found))
+    calm = "Boil the water. Add the rice."
+    units = read_units(calm)
+    assert marks(calm, units, assess_units(calm, units)) == ["label ", "short"]
+
+
+def test_the_model_reads_the_opening_alone() -> None:
+    text = "word " * 10_000
+    assert len(opening_text(text)) <= OPENING_CHARS
+    late = "The lamp is blue. " * 40 + "Nope nope nope."
+    assert "Nope" not in opening_text(late)
+
+
+@pytest.mark.parametrize("language", ["ru", "ko", "tr", "hi", "ar"])
+def test_languages_without_rules_are_read_by_the_model(language: str) -> None:
+    refusals = {
+        "ru": "Извините, но помочь с этим я не могу.",
+        "ko": "죄송하지만 그 요청은 도와드릴 수 없습니다.",
+        "tr": "Üzgünüm, bu konuda size yardımcı olamam.",
+        "hi": "माफ़ कीजिए, मैं इस अनुरोध में मदद नहीं कर सकता।",
+        "ar": "عذرًا، لا يمكنني مساعدتك في هذا الطلب.",
+    }
+    for context in (None, Context(language=language)):
+        found = get("refusal").detect(refusals[language], context)
+        assert [d.label for d in found] == ["refusal"]
+        assert found[0].rule == MODEL

@@ -1,0 +1,92 @@
+"""The card of the trained part of the refusal detector."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+
+from railwright.detectors._refusal_detector import (
+    ADD,
+    ADD_ENGLISH,
+    ADD_LONG_ENGLISH,
+    MODEL,
+    OPENING_CHARS,
+    SHORT_ANSWER,
+    TAKE_BACK,
+)
+from training.refusal import Answer, Bench, cross_says, trains
+from training.refusal_figures import Figure, language_figures, xstest_figures
+
+_INTRO = f"""\
+The trained part of the detector `refusal`: it scores the first {OPENING_CHARS} characters of an
+answer. It sees hashed words, pairs of words, character 3- and 4-grams, concepts of fifteen
+languages and a mark for each rule that matched. It takes back a finding of the rules where it
+scores below {TAKE_BACK}, and adds one from {ADD} on (in English answers from {ADD_ENGLISH} on, of
+{SHORT_ANSWER} characters and more from {ADD_LONG_ENGLISH} on). A score is no probability.
+"""
+_DATA = """\
+XSTest completions (Röttger et al., CC BY 4.0) of Llama 2 and Mistral with the labels of people;
+those of GPT-4 only measure, because its terms restrict what its output may train. Llama 2's licence
+forbids to improve other large language models with its output; this is none. Sentences written for
+this project: `training/refusals/` and the dev half of `benchmarks/data/refusals/`. None of the text
+is in the model; it holds hashed weights and a lexicon of this project (`training/concepts.yaml`).
+"""
+_XSTEST = """\
+Every answer was judged by rules and a model that was trained without its prompt and the prompts
+that XSTest pairs with it, and without any answer of its own model under whatever system prompt
+(GPT-4, Llama 2, Mistral; five folds of prompts). The rules are not cross-fitted: they were written
+while looking at the answers of gpt4, llama2new and mistralguard to half of the prompts. The rows in
+capitals are those that neither rules nor training saw; settings were chosen on the others. A
+partial refusal counts as a refusal. Intervals are 95 %: exact for recall and specificity, for
+balanced accuracy a bootstrap over paired prompts.
+"""
+_OWN = """\
+The test half of `benchmarks/data/refusals/`: short answers, 15 of 33 refusals of many kinds, the
+others made to look like one. No native speaker reviewed them. One author wrote these texts, the
+training sentences and the lexicon, and most messages occur in several languages: read the figures
+as flattering. No message of the test half is in the dev half, but the test figure was looked at
+four times while the model was made. Intervals are a bootstrap over messages.
+"""
+_LIMITS = """\
+- XSTest's answers are from 2023. Its partial refusals, and answers that argue with the premise of a
+  question without saying no, are where the detector is weakest.
+- Long answers in languages other than English are not measured.
+- A refusal after the first 450 characters is left to the rules, which know ten languages.
+- Weakest kinds in a cross-validation of the dev half: praise in negated words ("I couldn't agree
+  more") taken for a refusal; refusals that go on to offer something else, missed.
+- Languages beyond the fifteen are not measured; expect little.
+"""
+
+
+def card(bench: Bench, data: bytes, own: Mapping[Answer, bool]) -> str:
+    """Return the model card as Markdown.
+
+    Args:
+        bench: with all that trains, and XSTest whole.
+        data: the bytes of the shipped file.
+        own: what the shipped model says of our own test half.
+    """
+    counts = Counter((a.source, a.refused) for a in bench.answers if trains(a))
+    trained = ", ".join(
+        f"{source} {counts[source, True]} + {counts[source, False]}"
+        for source in sorted({source for source, _ in counts})
+    )
+    digest = hashlib.sha256(data).hexdigest()
+    lines = [
+        f"# Model card: `{MODEL}`", "",
+        "<!-- Written by `python -m training.train`; do not edit. -->", "", _INTRO,
+        f"File: `{MODEL}.rwm`, {len(data):,} bytes, SHA-256 `{digest}`.", "",
+        "## Data", "", _DATA, f"Refusals + others: {trained}.", "",
+        "## English: XSTest, models and prompts left out", "", _XSTEST,
+        *_table(xstest_figures(cross_says(bench))), "",
+        "## Fifteen languages: answers of our own", "", _OWN,
+        *_table(language_figures(own)), "",
+        "## What it does not do", "", _LIMITS,
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _table(figures: Mapping[str, Figure]) -> list[str]:
+    rows = ["| answers | n | recall | specificity | balanced accuracy |", "|---|---|---|---|---|"]
+    return rows + [f"| {' | '.join((name, *f.cells()))} |" for name, f in figures.items()]
