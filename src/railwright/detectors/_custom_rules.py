@@ -8,6 +8,7 @@ from railwright.detectors._base import DetectorBase
 from railwright.detectors._engine import RuleEngine
 from railwright.detectors._options import OwnOptions, read_own
 from railwright.detectors._pack_lint import pack_files
+from railwright.detectors._packs import REVISION
 from railwright.detectors._resolve import resolve
 from railwright.detectors._rules import PackError, load_packs
 from railwright.detectors.hosted import DetectorConfigError
@@ -40,7 +41,7 @@ class RulesDetector(DetectorBase):
             raise DetectorConfigError(f"rules: {error}") from None
         self.name = told.name or "rules"
         self.engine = RuleEngine(packs)
-        self.version = self.engine.digest
+        self.version = f"{REVISION}:{self.engine.digest}"
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:  # noqa: ARG002
         """Return the findings in order, those that overlap as one."""

@@ -11,8 +11,12 @@ from railwright.detectors._secrets import SecretsDetector
 from railwright.detectors.interface import Context, Detection, Detector
 
 
+REVISION = "2"
+"""Counted up when the same rules would find something else in the same text."""
+
+
 class PackDetector(DetectorBase):
-    """One rule pack as a detector; its version is the digest of its rules.
+    """One rule pack as a detector; its version is the engine's revision and the rules' digest.
 
     Raises:
         MissingExtraError: google-re2 is not installed.
@@ -21,7 +25,7 @@ class PackDetector(DetectorBase):
     def __init__(self, pack: RulePack) -> None:
         self.name = pack.pack
         self.engine = RuleEngine([pack])
-        self.version = self.engine.digest
+        self.version = f"{REVISION}:{self.engine.digest}"
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:  # noqa: ARG002
         """Return the findings in order, those that overlap as one."""
