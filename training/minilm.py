@@ -236,7 +236,7 @@ def header(plan: ModelPlan, name: str, results: Sequence[Result]) -> dict[str, A
         "name": name,
         "small": {"name": plan.name, "digest": small.digest},
         "embedder": embedder().version,
-        "rules": get("injection").version if ruled else "",
+        "rules": get("injection").version.partition(":")[2] if ruled else "",
         "heads": {
             r.plan.label: {
                 "bias": round(float(r.head[-1]), _ROUND),

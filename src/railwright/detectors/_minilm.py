@@ -128,7 +128,7 @@ class MiniLMDetector(DetectorBase):
         self._embedder = _known_embedder(self.name, header["embedder"])
         self._rules = _rules(header["rules"])
         self._heads = _Heads(header["heads"])
-        rules = f":{self._rules.version[:12]}" if self._rules else ""
+        rules = f":{self._rules.version.rpartition(':')[2][:12]}" if self._rules else ""
         parts = (digest[:12], self._small.digest[:12], self._embedder.version)
         self.version = ":".join(parts) + rules
         self._floor = {
