@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from railwright.evaluate import iter_samples
-from railwright.gate import CheckOptions, CheckResult, check, lint_all, verdict_now
+from railwright.gate import (
+    CheckOptions,
+    CheckResult,
+    check,
+    lint_all,
+    verdict_now,
+    verify_ledger,
+)
 from railwright.guard import intervention
 from railwright.ledger import create_keys
 from railwright.report import to_html, to_json
@@ -119,6 +126,8 @@ def test_the_plan_of_the_policy_is_a_part_of_what_was_tested(bot: Path) -> None:
     assert found.bare is not None
     parts, before = found.verdict.parts, found.bare.verdict.parts
     assert set(parts) - set(before) == {"guardrails"}
+    assert verify_ledger(bot).binding.ok  # though the newest evidence is about the guarded one
+    assert found.verdict.ledger.verdicts["binding"]["ok"]
     assert found.verdict.subject_digest != found.bare.verdict.subject_digest
     (bot / "guard.yaml").write_text("schema: guard/v1\nextends: default\noff: [contact-out]\n")
     text = (bot / "system.yaml").read_text().replace("guard: default", "guard: guard.yaml")

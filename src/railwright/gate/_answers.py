@@ -118,15 +118,16 @@ def verify_ledger(
     """
     expected: str | None = None
     required: tuple[str, ...] = ()
-    root = path
+    root, about = path, ""
     if (path / "system.yaml").is_file() or path.name == "system.yaml":
         system = load_system(path)
-        root = system.root
+        root, about = system.root, system.id
         expected, required = subject(system).digest, (PREREG, RESULT)
     elif not (path / "log.jsonl").is_file():
         root = find_root(path)
     return Ledger.open(root).verify(
         at_least=at_least,
+        about=about,
         expected=expected,
         required=required,
         trusted_keys=trusted_keys(root, trusted),

@@ -157,6 +157,7 @@ def _ledger_state(
     if ledger is None:
         return LedgerState("", 0, "", "none", {}, True), True
     found = ledger.verify(
+        about=system.id,
         expected=subject.digest,
         required=(PREREG, RESULT),
         trusted_keys=trusted_keys(system.root),

@@ -60,8 +60,11 @@ class _Head(msgspec.Struct, frozen=True):
 class Audit:
     """Result of the pass. ``integrity`` and ``authenticity`` list problems."""
 
-    def __init__(self, snapshot: Snapshot, now: datetime, remembered: Checkpoint | None) -> None:
-        self._snapshot = snapshot
+    def __init__(
+        self, snapshot: Snapshot, now: datetime, remembered: Checkpoint | None, about: str = ""
+    ) -> None:
+        """``about`` narrows ``newest`` to the statements about a subject of that name."""
+        self._snapshot, self._about = snapshot, about
         self._limit = now + CLOCK_SKEW
         self._remembered = remembered
         self._floor: datetime | None = None
@@ -138,6 +141,8 @@ class Audit:
             self.future.add(f"{place}: dated {latest.isoformat()}, in the future")
         uri, kind = statement.predicate_type, statement.kind
         if kind in OWN_KINDS:
+            return
+        if self._about and all(item.name != self._about for item in statement.subject):
             return
         before = self.newest.get(uri)
         count = before.count + 1 if before else 1

@@ -402,6 +402,7 @@ class Ledger:
         self,
         *,
         at_least: Checkpoint | str | Path | None = None,
+        about: str = "",
         expected: str | None = None,
         required: Iterable[str] = (),
         max_age: timedelta | None = None,
@@ -413,6 +414,8 @@ class Ledger:
         Args:
             at_least: a remembered checkpoint that the log must extend: ``size:root``, JSON, a
                 signed line, or a file with one.
+            about: name of a subject; completeness, freshness and binding then read the statements
+                about it alone, where one ledger serves several systems.
             expected: SHA-256 digest of the present subject, for binding.
             required: kinds that must be there, for completeness; they also narrow freshness and
                 binding to these kinds.
@@ -426,6 +429,7 @@ class Ledger:
         question = Question(
             now=at or now(),
             at_least=None if at_least is None else remembered(at_least),
+            about=about,
             expected=None if expected is None else sha256_hex(expected),
             required=tuple(required),
             max_age=max_age,

@@ -88,6 +88,7 @@ class Question(msgspec.Struct, frozen=True):
 
     now: datetime
     at_least: Checkpoint | None = None
+    about: str = ""
     expected: str | None = None
     required: tuple[str, ...] = ()
     max_age: timedelta | None = None
@@ -96,7 +97,7 @@ class Question(msgspec.Struct, frozen=True):
 
 def verify(snapshot: Snapshot, question: Question) -> Verification:
     """Read the log once and answer."""
-    audit = Audit(snapshot, question.now, question.at_least).run()
+    audit = Audit(snapshot, question.now, question.at_least, question.about).run()
     wanted = _wanted(audit, question.required)
     return Verification(
         integrity=Verdict(audit.integrity.count == 0, (*audit.integrity.texts(), *snapshot.torn)),
