@@ -158,7 +158,7 @@ def _bag(features: Features, answer: Answer) -> Bag | None:
     if not pieces:
         return None
     units = read_units(answer.text)
-    known = marks(answer.text, units, assess_units(answer.text, units, answer.prompt))
+    known = marks(answer.text, units, assess_units(answer.text, units, answer.prompt), answer.prompt)
     indices = features.add(pieces, known)
     return Bag(indices, windows(len(pieces)), answer.refused, answer.source)
 

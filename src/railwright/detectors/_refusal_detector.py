@@ -22,6 +22,8 @@ from railwright.detectors._refusal import (
     prepare,
     read_units,
 )
+from railwright.detectors._refusal_asked import asked_marks
+from railwright.detectors._refusal_grammar import signs
 from railwright.detectors._refusal_languages import reads_as_english
 from railwright.detectors._text import Span
 from railwright.detectors.interface import Context, Detection
@@ -50,12 +52,14 @@ def opening_text(text: str) -> str:
     return prepare(text[: 2 * OPENING_CHARS]).strip()[:OPENING_CHARS]
 
 
-def marks(text: str, units: list[Unit], reading: Assessment) -> list[str]:
+def marks(text: str, units: list[Unit], reading: Assessment, prompt: str = "") -> list[str]:
     """Return what the rules say of an answer and its form, as names for the model."""
-    return _marks(text, units, reading, opening_text(text))
+    return _marks(text, units, reading, opening_text(text), prompt)
 
 
-def _marks(text: str, units: list[Unit], reading: Assessment, head: str) -> list[str]:
+def _marks(
+    text: str, units: list[Unit], reading: Assessment, head: str, prompt: str
+) -> list[str]:
     opening = opening_of(units)
     found = dict.fromkeys(_opening_marks(opening))
     for unit in units[len(opening) :]:
@@ -68,11 +72,27 @@ def _marks(text: str, units: list[Unit], reading: Assessment, head: str) -> list
         found["list"] = None
     if "___" in head:
         found["quotation"] = None
+    found.update(dict.fromkeys(_sign_marks(head)))
+    if prompt or text.isascii():
+        parts = [text[u.span.start : u.span.end].replace("’", "'").lower() for u in units[:12]]
+        found.update(dict.fromkeys(asked_marks(prompt, parts)))
     if len(text) < _SHORT:
         found["short"] = None
     if len(text) > _LONG:
         found["long"] = None
     return sorted(found)
+
+
+def _sign_marks(head: str) -> Iterator[str]:
+    """Yield the signs of an opening, those of its first sentence, and pairs of them."""
+    found = signs(head)
+    yield from (f"sign {name}" for name in found)
+    for index, name in enumerate(found):
+        yield from (f"sign {name} + {other}" for other in found[index + 1 :])
+    if not found:
+        yield "no sign"
+    if head.rstrip('" ').endswith(("?", "？", "؟")):
+        yield "asks"
 
 
 def _opening_marks(opening: list[Unit]) -> Iterator[str]:
@@ -99,7 +119,7 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
     if not units:
         return reading
     head = opening_text(text)
-    raw = model.best(head, windows, _marks(text, units, reading, head))
+    raw = model.best(head, windows, _marks(text, units, reading, head, prompt))
     score = logistic(raw)
     if reading.label and score < TAKE_BACK:
         return Assessment("", score, reading.span, reading.rules, reading.has_content)
