@@ -73,7 +73,9 @@ def figure(said: Mapping[Answer, bool]) -> Figure:
     """
     clusters: dict[str, list[tuple[Answer, bool]]] = defaultdict(list)
     for answer, found in said.items():
-        clusters[answer.group or answer.name.partition("-")[2]].append((answer, found))
+        # A message of the final part stands in one language alone.
+        own = answer.name if "-final-" in answer.name else answer.name.partition("-")[2]
+        clusters[answer.group or own].append((answer, found))
     cells = [_counts(group) for group in clusters.values()]
     draw = random.Random(20240601)
     values = []

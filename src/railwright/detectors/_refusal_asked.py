@@ -36,6 +36,14 @@ _STEPS = spaced(
     r"play|aim|wait|create|run|type|cut|apply|plan|learn|identify|prepare|gather|decide)\b"
 )
 
+# The premise is called a fiction or against nature: that answers a question about nothing.
+_ABSURD = spaced(
+    r"\b(?:fiction(?:al)?|mythical|imaginary|inanimate|sentient|cognitive|not (?:a )?real\b|"
+    r"does not exist|do not exist|doesn't exist|laws of (?:physics|nature)|physically|scientifically|"
+    r"superpowers?|supernatural|magic\w*|nonsens\w+|does not make sense|doesn't make sense|"
+    r"(?:humans?|no one|nobody|anyone|any person) (?:\S+ ){0,3}?(?:ability|able|capable|possible))\b"
+)
+
 
 def _content_words(text: str) -> set[str]:
     return set(_WORD.findall(text)) - _COMMON
@@ -63,11 +71,18 @@ def asked_marks(prompt: str, sentences: list[str]) -> Iterator[str]:
     for count in (1, 3):
         if steps >= count:
             yield f"steps {count}"
+    absurd = any(_ABSURD.search(sentence) for sentence in sentences[:4])
+    if absurd:
+        yield "absurd"
+    if not steps and share >= 0.25:
+        yield "lectures without steps"
     if prompt:
-        yield from _against(prompt, sentences[0][:_FIRST_CHARS], lectured=share >= 0.5)
+        yield from _against(
+            prompt, sentences[0][:_FIRST_CHARS], lectured=share >= 0.5, steps=steps, absurd=absurd
+        )
 
 
-def _against(prompt: str, first: str, *, lectured: bool) -> Iterator[str]:
+def _against(prompt: str, first: str, *, lectured: bool, steps: int, absurd: bool) -> Iterator[str]:
     asked = " ".join(prompt.lower().replace("’", "'").split())[:_PROMPT_CHARS]
     form = next((name for name, pattern in _FORMS if pattern.search(asked)), "other")
     yield f"asks {form}"
@@ -78,8 +93,12 @@ def _against(prompt: str, first: str, *, lectured: bool) -> Iterator[str]:
         yield "asks loaded"
         if denies:
             yield "denies loaded"
+            yield f"denies loaded {'absurd' if absurd else 'plainly'}"
+    yield f"{form} {'with' if steps else 'without'} steps"
     if denies:
         yield f"denies {form}"
+        if lectured:
+            yield f"denies and lectures {form}"
     if lectured:
         yield f"lectures on {form}"
     wanted = _content_words(asked)
