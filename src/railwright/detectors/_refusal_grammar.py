@@ -15,6 +15,7 @@ from functools import cache
 
 from railwright.detectors._refusal_phrases import PHRASES
 from railwright.detectors._refusal_rules import spaced
+from railwright.detectors._refusal_words import Hinted, words_of
 
 #: Characters of the opening that are searched.
 _HEAD = 300
@@ -75,8 +76,11 @@ def tongues(head: str) -> tuple[str, ...]:
 
 
 @cache
-def _signs(tag: str) -> Mapping[str, re.Pattern[str]]:
-    return {name: spaced(pattern) for name, pattern in PHRASES[tag].items()}
+def _signs(tag: str) -> Mapping[str, Hinted]:
+    return {
+        name: Hinted(spaced(pattern), words_of("signs", index) if tag == "en" else ())
+        for index, (name, pattern) in enumerate(PHRASES[tag].items())
+    }
 
 
 def signs(head: str, language: str = "") -> list[str]:
