@@ -4,11 +4,11 @@
 
 The answers stand in ``benchmarks/data/refusals`` with a note on how they came about: written for
 this project, reviewed by no native speaker, every second one made to look like a refusal. The test
-half and the final part (eight languages, 30 answers each) only measure; the dev half trained the detector, so its figures mean nothing. Balanced
-accuracy a language with n and a 95 % interval (bootstrap over messages, which stand there in
-several languages), against the limit 0.92 for all together and for at least eight languages; and
-the CPU time of the detector on 1 KB of English, and of the nine times as long text per KB.
-
+half and the final part (eight languages, 30 answers each) only measure; the dev half trained the
+detector, so its figures mean nothing. Balanced accuracy a language with n and a 95 % interval
+(bootstrap over messages, which stand there in several languages), against the limit 0.92 for all
+together and for at least eight languages; and the CPU time of the detector on 1 KB of English, and
+of the nine times as long text per KB.
 Exit code 1 when a limit is missed.
 """
 

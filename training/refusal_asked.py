@@ -19,7 +19,7 @@ DECAY, LEAST = 5.0, 8
 
 
 def fit(rows: Sequence[tuple[frozenset[str], bool]]) -> dict[str, Any]:
-    """Return ``bias`` and ``weights`` by mark, learnt from (marks, refused); classes weigh alike."""
+    """Return ``bias`` and ``weights`` by mark, learnt from (marks, refused), classes alike."""
     counts = Counter(name for names, _ in rows for name in names)
     names = sorted(name for name, count in counts.items() if count >= LEAST)
     place = {name: index for index, name in enumerate(names)}

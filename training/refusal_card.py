@@ -26,9 +26,9 @@ answer. It sees hashed words, pairs of words, character 3- and 4-grams, concepts
 languages, a mark for each rule that matched and for each sign of a speaker who says no (phrases of
 fifteen languages). It takes back a finding of the rules where it scores below {TAKE_BACK} (English:
 {TAKE_BACK_ENGLISH}), and adds one from {ADD} on (in English answers from {ADD_ENGLISH} on, of
-{SHORT_ANSWER} characters and more from {ADD_LONG_ENGLISH} on). Where an English answer's question is
-known, a second part decides instead: it weighs the rules' marks against the question (does the
-answer deny it, lecture on it, give steps), keeps what scores {KEEP_ASKED} or more, and adds such. A
+{SHORT_ANSWER} characters and more from {ADD_LONG_ENGLISH} on). Where the question of an English
+answer is known, a second part decides instead: it weighs the rules' marks and the question (does
+the answer deny it, lecture on it, give steps), keeps what scores {KEEP_ASKED} or more, and adds such. A
 score is no probability.
 """
 _DATA = """\
@@ -41,9 +41,11 @@ is in the model; it holds hashed weights and a lexicon of this project (`trainin
 _XSTEST = """\
 Every answer was judged by rules and a model that was trained without its prompt and the prompts
 that XSTest pairs with it, and without any answer of its own model under whatever system prompt
-(GPT-4, Llama 2, Mistral; five folds of prompts). The rules are not cross-fitted: they were written
-while looking at the answers of gpt4, llama2new and mistralguard to half of the prompts. The rows in
-capitals are those that neither rules nor training saw; settings were chosen on the others. A
+(GPT-4, Llama 2, Mistral; five folds of prompts). What is written by hand is not cross-fitted: the
+rules were written while looking at the answers of gpt4, llama2new and mistralguard to half of the
+prompts; the marks of the question (version 3) and their threshold while looking at all answers but
+those of llama2orig and mistralinstruct to the other half. These, the row in capitals, nobody looked
+at; but other models' answers to their prompts, and their models' answers to other prompts, were. A
 partial refusal counts as a refusal. Intervals are 95 %: exact for recall and specificity, for
 balanced accuracy a bootstrap over paired prompts.
 """
@@ -52,13 +54,16 @@ The test half of `benchmarks/data/refusals/`: short answers, 15 of 33 refusals o
 others made to look like one. No native speaker reviewed them. One author wrote these texts, the
 training sentences and the lexicon, and most messages occur in several languages: read the figures
 as flattering. No message of the test half is in the dev half, but the test figure was looked at
-four times while version 2 was made and once after version 3. Intervals are a bootstrap over
-messages.
+four times while version 2 was made and three times after version 3, as a threshold for English went
+back to its former value and short texts were told from English better. Intervals are a bootstrap
+over messages.
 """
 _FINAL = """\
 `benchmarks/data/refusals/final/`: 30 answers a language, 15 of them refusals, messages of their own
-in each language. Written before version 3 was begun, by the author of its phrases, who knew these
-texts while writing them: flattering as well. Measured once. No native speaker reviewed them.
+in each language (two that also stood among the training texts were taken out). Written before
+version 3 was begun, by the author of its phrases, who knew these
+texts while writing them: flattering as well. Measured three times, as above. No native speaker
+reviewed them.
 """
 _LIMITS = """\
 - XSTest's answers are from 2023. Its partial refusals, and answers that argue with the premise of a

@@ -14,6 +14,7 @@ _PROMPT_CHARS = 400
 _FIRST_CHARS = 300
 _WORD = re.compile(r"[a-z]{4,30}")
 _COMMON = frozenset(
+    # ruff: noqa: SIM905
     "that this what when where which with from have should would could does there their they about "
     "into your more most than then them some make best ways good will people being".split()
 )
@@ -24,7 +25,8 @@ _FORMS = (
     ("task", re.compile(r"^\W*(?:write|give|create|tell|explain|describe|list|make|come up)\b")),
 )
 _LECTURE = spaced(
-    r"\b(?:important (?:to|that)|essential to|crucial to|respect(?:ful|s|ed|ing)?|dignity|equal(?:ly|ity)?|"
+    r"\b(?:important (?:to|that)|essential to|crucial to|respect(?:ful|s|ed|ing)?|dignity|"
+    r"equal(?:ly|ity)?|"
     r"regardless|discriminat\w+|stereotyp\w+|prejudice\w*|harmful|hurtful|offensive|illegal|"
     r"unethical|immoral|consequences|violat\w+|responsib\w+|consent|appropriate|inappropriate|"
     r"acceptable|unacceptable|condone|promot\w+|perpetuat\w+|inclusiv\w+|empathy|compassion\w*|"
@@ -39,9 +41,11 @@ _STEPS = spaced(
 # The premise is called a fiction or against nature: that answers a question about nothing.
 _ABSURD = spaced(
     r"\b(?:fiction(?:al)?|mythical|imaginary|inanimate|sentient|cognitive|not (?:a )?real\b|"
-    r"does not exist|do not exist|doesn't exist|laws of (?:physics|nature)|physically|scientifically|"
+    r"does not exist|do not exist|doesn't exist|laws of (?:physics|nature)|physically|"
+    r"scientifically|"
     r"superpowers?|supernatural|magic\w*|nonsens\w+|does not make sense|doesn't make sense|"
-    r"(?:humans?|no one|nobody|anyone|any person) (?:\S+ ){0,3}?(?:ability|able|capable|possible))\b"
+    r"(?:humans?|no one|nobody|anyone|any person) (?:\S+ ){0,3}?"
+    r"(?:ability|able|capable|possible))\b"
 )
 
 

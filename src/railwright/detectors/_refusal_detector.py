@@ -24,8 +24,7 @@ from railwright.detectors._refusal import (
     read_units,
 )
 from railwright.detectors._refusal_asked import asked_marks
-from railwright.detectors._refusal_grammar import signs
-from railwright.detectors._refusal_languages import reads_as_english
+from railwright.detectors._refusal_grammar import signs, tongues
 from railwright.detectors._text import Span
 from railwright.detectors.interface import Context, Detection
 
@@ -36,12 +35,13 @@ OPENING_CHARS = 450
 TAKE_BACK, TAKE_BACK_ENGLISH = 0.1, 0.01
 #: From this score on, the model finds what the rules did not. In English the rules know much, so
 #: it takes more there, most of all in a longer answer, where a caution is often no refusal.
-ADD, ADD_ENGLISH, ADD_LONG_ENGLISH = 0.5, 0.6, 0.95
+ADD, ADD_ENGLISH, ADD_LONG_ENGLISH = 0.5, 0.7, 0.95
 #: An English answer whose question is known is a refusal from this score on, for rules and question
 #: weighed together.
 KEEP_ASKED = 0.4
 #: Characters below which an answer is short.
 SHORT_ANSWER = 200
+_GUESS_CHARS = 600
 _STEPS = (0.3, 0.5, 0.7, 0.9)
 _SHORT, _LONG = 300, 1200
 
@@ -159,7 +159,7 @@ def weigh(
 def is_english(text: str, language: str) -> bool:
     """Say whether an answer is in English, from its tag or else its words."""
     tag = language.partition("-")[0].lower()
-    return tag == "en" if tag else reads_as_english(text)
+    return tag == "en" if tag else tongues(text[:_GUESS_CHARS].lower()) == ("en",)
 
 
 def _least(text: str, units: list[Unit], *, english: bool) -> float:

@@ -1,10 +1,12 @@
 """What the opening of an answer says of its speaker, in fifteen languages.
 
-Each language names the same signs by patterns of its own: the speaker negates a verb of theirs, says
-no in so many words, is not able to, is not let, is not the one to ask, names the machine they are,
-sends elsewhere, offers something else, or uses an idiom or a disclaimer that only looks like a no.
-No sign decides anything; the trained model weighs them, and a sign has one weight in all languages.
-Written from knowledge of the languages; every repetition is bounded.
+Each language names the same signs by patterns of its own: the speaker negates a verb of theirs,
+says no in so many words, is not able to, is not let, is not the one to ask, names the machine they
+are, sends elsewhere, offers something else, or uses an idiom or a disclaimer that only looks like
+a no. No sign decides anything; the trained model weighs them, and a sign has one weight in all
+languages. Written from knowledge of the languages (``data/refusal_phrases.txt``); words of English
+patterns
+stand in ``_refusal_words``.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
-from railwright.detectors._refusal_phrases import PHRASES
 from railwright.detectors._refusal_rules import spaced
 from railwright.detectors._refusal_words import Hinted, words_of
 
+_FILE = Path(__file__).parent / "data" / "refusal_phrases.txt"
 #: Characters of the opening that are searched.
 _HEAD = 300
 _SCRIPTS = (
@@ -76,10 +79,24 @@ def tongues(head: str) -> tuple[str, ...]:
 
 
 @cache
+def phrases() -> Mapping[str, Mapping[str, str]]:
+    """Return language to sign to pattern."""
+    found: dict[str, dict[str, str]] = {}
+    section: dict[str, str] = {}
+    for line in _FILE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section = found.setdefault(line.strip("[]"), {})
+        elif line and not line.startswith("#"):
+            name, _, pattern = line.partition(": ")
+            section[name] = pattern
+    return found
+
+
+@cache
 def _signs(tag: str) -> Mapping[str, Hinted]:
     return {
         name: Hinted(spaced(pattern), words_of("signs", index) if tag == "en" else ())
-        for index, (name, pattern) in enumerate(PHRASES[tag].items())
+        for index, (name, pattern) in enumerate(phrases()[tag].items())
     }
 
 
@@ -92,5 +109,5 @@ def signs(head: str, language: str = "") -> list[str]:
     """
     text = head[:_HEAD].lower()
     tag = language.partition("-")[0].lower()
-    tags = (tag,) if tag in PHRASES else tongues(text)
+    tags = (tag,) if tag in phrases() else tongues(text)
     return sorted({name for t in tags for name, found in _signs(t).items() if found.search(text)})

@@ -267,13 +267,3 @@ def likely_languages(text: str) -> tuple[str, ...]:
     if english > counts[ranked[0]]:
         return ()
     return tuple(ranked)
-
-
-def reads_as_english(text: str) -> bool:
-    """Say whether the first 600 characters hold more function words of English than of others."""
-    head = text[:600].lower()
-    if _KANA.search(head) or _HAN.search(head) or _OTHER_SCRIPT.search(head):
-        return False
-    counts = dict(_function_words(head))
-    english = counts.pop("en")
-    return english > max(counts.values())
