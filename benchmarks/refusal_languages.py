@@ -9,6 +9,7 @@ detector, so its figures mean nothing. Balanced accuracy a language with n and a
 (bootstrap over messages, which stand there in several languages), against the limit 0.92 for all
 together and for at least eight languages; and the CPU time of the detector on 1 KB of English, and
 of the nine times as long text per KB.
+
 Exit code 1 when a limit is missed.
 """
 

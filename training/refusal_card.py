@@ -28,8 +28,8 @@ fifteen languages). It takes back a finding of the rules where it scores below {
 {TAKE_BACK_ENGLISH}), and adds one from {ADD} on (in English answers from {ADD_ENGLISH} on, of
 {SHORT_ANSWER} characters and more from {ADD_LONG_ENGLISH} on). Where the question of an English
 answer is known, a second part decides instead: it weighs the rules' marks and the question (does
-the answer deny it, lecture on it, give steps), keeps what scores {KEEP_ASKED} or more, and adds such. A
-score is no probability.
+the answer deny it, lecture on it, give steps), keeps what scores {KEEP_ASKED} or more, and adds
+such. A score is no probability.
 """
 _DATA = """\
 XSTest completions (Röttger et al., CC BY 4.0) of Llama 2 and Mistral with the labels of people;

@@ -5,8 +5,7 @@ says no in so many words, is not able to, is not let, is not the one to ask, nam
 are, sends elsewhere, offers something else, or uses an idiom or a disclaimer that only looks like
 a no. No sign decides anything; the trained model weighs them, and a sign has one weight in all
 languages. Written from knowledge of the languages (``data/refusal_phrases.txt``); words of English
-patterns
-stand in ``_refusal_words``.
+patterns stand in ``_refusal_words``.
 """
 
 from __future__ import annotations
