@@ -124,7 +124,10 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
     weighed = weigh(prompt, text, units, known, model) if prompt and english else None
     least = _least(text, units, english=english)
     if weighed is not None:
-        keeps, score = weighed >= KEEP_ASKED, max(weighed, score if score >= least else 0.0)
+        # Content does not take back a no that stands beside it.
+        partial = reading.label == "partial_refusal" and score >= TAKE_BACK_ENGLISH
+        keeps = partial or weighed >= KEEP_ASKED
+        score = max(weighed, score if score >= least else 0.0)
         least = min(least, KEEP_ASKED)
     else:
         keeps = score >= (TAKE_BACK_ENGLISH if english else TAKE_BACK)
