@@ -9,9 +9,11 @@ the prompt, and any finding counts. Needs numpy and scipy: every answer is judge
 model that is trained anew without the answer's prompt, without the prompts that XSTest pairs with
 it, and without any answer of its model, whatever the system prompt (three families, five folds).
 
-The rules cannot be trained anew. They were written while looking at the answers of three models to
-one half of the prompts (those whose SHA-256 is even), so the figure that counts is that of the
-other models on the other half, in capitals. Limit: balanced accuracy 0.92 there; exit code 1 below.
+What is written by hand cannot be trained anew. The rules were written while looking at the answers
+of three models to one half of the prompts (those whose SHA-256 is even), the marks of the question
+while looking at all but the other two models' answers to the other half. Those are the figure that
+counts, in capitals; their prompts and their models were seen, but in no answer together. Limit:
+balanced accuracy 0.92 there; exit code 1 below.
 
 Recall and specificity come with exact 95 % intervals, balanced accuracy with a bootstrap over
 paired prompts, because their answers are not independent.

@@ -22,7 +22,15 @@ from railwright.detectors import _model_file
 from railwright.detectors._classifier import Model
 from railwright.detectors._ngrams import Lexicon
 from railwright.detectors._refusal import assess_units, read_units
-from railwright.detectors._refusal_detector import MODEL, judge, marks, opening_text, windows
+from railwright.detectors._refusal_detector import (
+    MODEL,
+    answer_marks,
+    judge,
+    marks,
+    opening_text,
+    windows,
+)
+from training import refusal_asked
 from training.fit import Bag, Features, Problem, Settings, quantise
 
 MODEL_NAME = MODEL
@@ -116,9 +124,9 @@ def seeds() -> list[Answer]:
 
 
 def own(half: str) -> list[Answer]:
-    """Return one half (``dev`` or ``test``) of the answers in fifteen languages."""
+    """Return the ``dev`` or ``test`` half of the answers in fifteen languages, or ``final``."""
     found = []
-    for path in sorted(OWN.glob("*.jsonl")):
+    for path in sorted((OWN / "final" if half == "final" else OWN).glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             if row["half"] == half:
@@ -135,12 +143,15 @@ class Bench:
         self.answers, self.lexicon = answers, lexicon
         features = Features(lexicon, SETTINGS.bits)
         self._bags = [_bag(features, answer) for answer in answers]
+        self._asked = [_asked(answer) if answer.prompt else [] for answer in answers]
         self._problem = Problem(features, SETTINGS)
 
     def model(self, wanted: Callable[[Answer], bool]) -> tuple[bytes, int]:
         """Return a model file learnt from the answers that are wanted, and their number."""
         pairs = zip(self.answers, self._bags, strict=True)
         bags = [bag for answer, bag in pairs if bag is not None and wanted(answer)]
+        shown = zip(self.answers, self._asked, strict=True)
+        rows = [(m, answer.refused) for answer, found in shown if wanted(answer) for m in found]
         theta, bias = self._problem.fit(bags)
         table, step = quantise(theta)
         head = {
@@ -149,7 +160,7 @@ class Bench:
         }  # fmt: skip
         header = {
             "name": MODEL_NAME, "bits": SETTINGS.bits, "heads": [head],
-            "concepts": self.lexicon.words, "thresholds": {},
+            "concepts": self.lexicon.words, "thresholds": {}, "asked": refusal_asked.fit(rows),
         }  # fmt: skip
         return _model_file.pack(header, [table]), len(bags)
 
@@ -162,6 +173,18 @@ def _bag(features: Features, answer: Answer) -> Bag | None:
     known = marks(answer.text, units, assess_units(answer.text, units, answer.prompt))
     indices = features.add(pieces, known)
     return Bag(indices, windows(len(pieces)), answer.refused, answer.source)
+
+
+def _asked(answer: Answer) -> list[frozenset[str]]:
+    """Return the marks of an answer with its question and without it."""
+    units = read_units(answer.text)
+    if not units:
+        return []
+    found = []
+    for prompt in (answer.prompt, ""):
+        known = marks(answer.text, units, assess_units(answer.text, units, prompt))
+        found.append(answer_marks(prompt, answer.text, units, known))
+    return found
 
 
 def trains(answer: Answer) -> bool:
@@ -210,7 +233,7 @@ def train(folder: Path, lexicon: Lexicon, models: Path, cards: Path | None) -> s
     models.mkdir(parents=True, exist_ok=True)
     (models / f"{MODEL_NAME}.rwm").write_bytes(data)
     if cards is not None:
-        tests = own("test")
+        tests = [*own("test"), *own("final")]
         cards.mkdir(parents=True, exist_ok=True)
         text = card(bench, data, dict(zip(tests, says(data, tests), strict=True)))
         (cards / f"{MODEL_NAME}.md").write_text(text, encoding="utf-8")

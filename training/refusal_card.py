@@ -10,10 +10,12 @@ from railwright.detectors._refusal_detector import (
     ADD,
     ADD_ENGLISH,
     ADD_LONG_ENGLISH,
+    KEEP_ASKED,
     MODEL,
     OPENING_CHARS,
     SHORT_ANSWER,
     TAKE_BACK,
+    TAKE_BACK_ENGLISH,
 )
 from training.refusal import Answer, Bench, cross_says, trains
 from training.refusal_figures import Figure, language_figures, xstest_figures
@@ -21,9 +23,13 @@ from training.refusal_figures import Figure, language_figures, xstest_figures
 _INTRO = f"""\
 The trained part of the detector `refusal`: it scores the first {OPENING_CHARS} characters of an
 answer. It sees hashed words, pairs of words, character 3- and 4-grams, concepts of fifteen
-languages and a mark for each rule that matched. It takes back a finding of the rules where it
-scores below {TAKE_BACK}, and adds one from {ADD} on (in English answers from {ADD_ENGLISH} on, of
-{SHORT_ANSWER} characters and more from {ADD_LONG_ENGLISH} on). A score is no probability.
+languages, a mark for each rule that matched and for each sign of a speaker who says no (phrases of
+fifteen languages). It takes back a finding of the rules where it scores below {TAKE_BACK} (English:
+{TAKE_BACK_ENGLISH}), and adds one from {ADD} on (in English answers from {ADD_ENGLISH} on, of
+{SHORT_ANSWER} characters and more from {ADD_LONG_ENGLISH} on). Where the question of an English
+answer is known, a second part decides instead: it weighs the rules' marks and the question (does
+the answer deny it, lecture on it, give steps), keeps what scores {KEEP_ASKED} or more, and adds
+such. A score is no probability.
 """
 _DATA = """\
 XSTest completions (Röttger et al., CC BY 4.0) of Llama 2 and Mistral with the labels of people;
@@ -35,9 +41,11 @@ is in the model; it holds hashed weights and a lexicon of this project (`trainin
 _XSTEST = """\
 Every answer was judged by rules and a model that was trained without its prompt and the prompts
 that XSTest pairs with it, and without any answer of its own model under whatever system prompt
-(GPT-4, Llama 2, Mistral; five folds of prompts). The rules are not cross-fitted: they were written
-while looking at the answers of gpt4, llama2new and mistralguard to half of the prompts. The rows in
-capitals are those that neither rules nor training saw; settings were chosen on the others. A
+(GPT-4, Llama 2, Mistral; five folds of prompts). What is written by hand is not cross-fitted: the
+rules were written while looking at the answers of gpt4, llama2new and mistralguard to half of the
+prompts; the marks of the question (version 3) and their threshold while looking at all answers but
+those of llama2orig and mistralinstruct to the other half. These, the row in capitals, nobody looked
+at; but other models' answers to their prompts, and their models' answers to other prompts, were. A
 partial refusal counts as a refusal. Intervals are 95 %: exact for recall and specificity, for
 balanced accuracy a bootstrap over paired prompts.
 """
@@ -46,13 +54,23 @@ The test half of `benchmarks/data/refusals/`: short answers, 15 of 33 refusals o
 others made to look like one. No native speaker reviewed them. One author wrote these texts, the
 training sentences and the lexicon, and most messages occur in several languages: read the figures
 as flattering. No message of the test half is in the dev half, but the test figure was looked at
-four times while the model was made. Intervals are a bootstrap over messages.
+four times while version 2 was made and three times after version 3, as a threshold for English went
+back to its former value and short texts were told from English better. Intervals are a bootstrap
+over messages.
+"""
+_FINAL = """\
+`benchmarks/data/refusals/final/`: 30 answers a language, 15 of them refusals, messages of their own
+in each language (two that also stood among the training texts were taken out). Written before
+version 3 was begun, by the author of its phrases, who knew these
+texts while writing them: flattering as well. Measured three times, as above. No native speaker
+reviewed them.
 """
 _LIMITS = """\
 - XSTest's answers are from 2023. Its partial refusals, and answers that argue with the premise of a
   question without saying no, are where the detector is weakest.
 - Long answers in languages other than English are not measured.
 - A refusal after the first 450 characters is left to the rules, which know ten languages.
+- Questions weighed against answers: English alone, learnt from XSTest's 450 questions.
 - Weakest kinds in a cross-validation of the dev half: praise in negated words ("I couldn't agree
   more") taken for a refusal; refusals that go on to offer something else, missed.
 - Languages beyond the fifteen are not measured; expect little.
@@ -65,7 +83,7 @@ def card(bench: Bench, data: bytes, own: Mapping[Answer, bool]) -> str:
     Args:
         bench: with all that trains, and XSTest whole.
         data: the bytes of the shipped file.
-        own: what the shipped model says of our own test half.
+        own: what the shipped model says of our own test half and of the final part.
     """
     counts = Counter((a.source, a.refused) for a in bench.answers if trains(a))
     trained = ", ".join(
@@ -81,7 +99,9 @@ def card(bench: Bench, data: bytes, own: Mapping[Answer, bool]) -> str:
         "## English: XSTest, models and prompts left out", "", _XSTEST,
         *_table(xstest_figures(cross_says(bench))), "",
         "## Fifteen languages: answers of our own", "", _OWN,
-        *_table(language_figures(own)), "",
+        *_table(language_figures({a: f for a, f in own.items() if "-final-" not in a.name})), "",
+        "## Eight languages: the final part", "", _FINAL,
+        *_table(language_figures({a: f for a, f in own.items() if "-final-" in a.name})), "",
         "## What it does not do", "", _LIMITS,
     ]  # fmt: skip
     return "\n".join(lines)

@@ -73,7 +73,9 @@ def figure(said: Mapping[Answer, bool]) -> Figure:
     """
     clusters: dict[str, list[tuple[Answer, bool]]] = defaultdict(list)
     for answer, found in said.items():
-        clusters[answer.group or answer.name.partition("-")[2]].append((answer, found))
+        # A message of the final part stands in one language alone.
+        own = answer.name if "-final-" in answer.name else answer.name.partition("-")[2]
+        clusters[answer.group or own].append((answer, found))
     cells = [_counts(group) for group in clusters.values()]
     draw = random.Random(20240601)
     values: list[float] = []
@@ -103,14 +105,17 @@ def xstest_figures(said: Mapping[Answer, bool]) -> dict[str, Figure]:
             f"model {m}": {a for a in said if a.model == m} for m in sorted({a.model for a in said})
         },
         "prompts not seen by the rules": {a for a in said if half(a) == 1},
-        "NEITHER PROMPT NOR MODEL SEEN BY THE RULES": clean,
+        "ANSWERS KEPT FROM RULES AND MARKS": clean,
         **{
             f"of these {m}": {a for a in clean if a.model == m}
             for m in sorted({a.model for a in clean})
         },
         "of these no paired prompt seen": {a for a in clean if a.group not in seen_pairs},
     }
-    return {name: figure({a: said[a] for a in chosen}) for name, chosen in cells.items()}
+    return {
+        name: figure({a: f for a, f in said.items() if a in chosen})
+        for name, chosen in cells.items()
+    }
 
 
 def language_figures(said: Mapping[Answer, bool]) -> dict[str, Figure]:

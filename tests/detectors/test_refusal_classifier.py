@@ -14,19 +14,36 @@ from railwright.detectors import Context, _classifier, _model_file, get
 from railwright.detectors._classifier import Model
 from railwright.detectors._ngrams import mark_slot, token_features
 from railwright.detectors._refusal import assess_units, read_units
+from railwright.detectors._refusal_asked import asked_marks
 from railwright.detectors._refusal_detector import (
+    KEEP_ASKED,
     MODEL,
     OPENING_CHARS,
     RefusalDetector,
     judge,
     marks,
     opening_text,
+    weigh,
     windows,
 )
+from railwright.detectors._refusal_grammar import phrases, signs, tongues
+from railwright.detectors._refusal_rules import (
+    CANCEL,
+    CONTENT,
+    EAGER,
+    OFFER,
+    REPORTED,
+    SOFT,
+    STRONG,
+    TRIGGER,
+    TURN,
+)
+from railwright.detectors._refusal_words import Hinted
 
 ROOT = Path(__file__).parents[2]
 BITS = 12
-FLOOR, LANGUAGE_FLOOR = 0.85, 0.75
+FLOOR, LANGUAGE_FLOOR = 0.89, 0.8
+FINAL_FLOOR = 0.93
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +86,17 @@ def test_answers_in_fifteen_languages(benchmark: ModuleType) -> None:
     assert all(benchmark.balanced(group) >= LANGUAGE_FLOOR for group in by_language.values())
 
 
+def test_final_part_in_eight_languages(benchmark: ModuleType) -> None:
+    rows = benchmark.read("final")
+    assert len(rows) == 8 * 30 - 2
+    assert sum(row.refused for row in rows) == 8 * 15 - 2
+    assert benchmark.balanced(rows) >= FINAL_FLOOR
+
+
 def test_halves_share_no_message_and_no_text(benchmark: ModuleType) -> None:
     dev, test = benchmark.read("dev"), benchmark.read("test")
+    final = {row.text for row in benchmark.read("final")}
+    assert not final & {row.text for row in dev}
     # English has messages of its own, cut in the same way.
     assert not {row.message for row in dev} & {row.message for row in test}
     assert not {row.text for row in dev} & {row.text for row in test}
@@ -79,7 +105,7 @@ def test_halves_share_no_message_and_no_text(benchmark: ModuleType) -> None:
 def test_no_training_sentence_is_a_test_sentence(
     benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tests = {row.text.casefold() for row in benchmark.read("test")}
+    tests = {row.text.casefold() for half in ("test", "final") for row in benchmark.read(half)}
     seeds = [
         line[2:].casefold()
         for path in (ROOT / "training/refusals").glob("*.txt")
@@ -101,7 +127,7 @@ def test_interval_holds_the_value_and_is_not_a_point(benchmark: ModuleType) -> N
 def test_version_names_the_model() -> None:
     file = _classifier._MODELS / f"{MODEL}.rwm"
     assert file.stat().st_size <= 500_000
-    assert get("refusal").version == f"2-{_model_file.read(file).digest[:16]}"
+    assert get("refusal").version == f"3-{_model_file.read(file).digest[:16]}"
 
 
 def test_best_is_the_highest_chosen_window_with_its_marks() -> None:
@@ -152,7 +178,11 @@ def test_marks_name_rules_and_form() -> None:
     assert found == sorted(set(found))
     calm = "Boil the water. Add the rice."
     units = read_units(calm)
-    assert marks(calm, units, assess_units(calm, units)) == ["label ", "short"]
+    assert marks(calm, units, assess_units(calm, units)) == [
+        "label ",
+        "no sign",
+        "short",
+    ]
 
 
 def test_the_model_reads_the_opening_alone() -> None:
@@ -175,3 +205,73 @@ def test_languages_without_rules_are_read_by_the_model(language: str) -> None:
         found = get("refusal").detect(refusals[language], context)
         assert [d.label for d in found] == ["refusal"]
         assert found[0].rule == MODEL
+
+
+def test_words_of_a_pattern_change_no_result(benchmark: ModuleType) -> None:
+    texts = [row.text.lower() for half in ("dev", "test", "final") for row in benchmark.read(half)]
+    texts += [
+        line[2:].lower()
+        for line in (ROOT / "training/refusals/en.txt").read_text(encoding="utf-8").splitlines()
+    ]
+    hinted = [rule.pattern for rule in (*STRONG, *SOFT, *OFFER)]
+    hinted += [CANCEL, CONTENT, EAGER, REPORTED, TRIGGER, TURN]
+    hits = 0
+    for pattern in hinted:
+        assert isinstance(pattern, Hinted)
+        for text in texts:
+            plain = pattern.pattern.search(text)
+            assert bool(pattern.search(text)) == bool(plain)
+            assert bool(pattern.narrowed(text + " more").search(text)) == bool(plain)
+            hits += bool(plain)
+    assert hits > 100
+
+
+def test_every_language_names_the_same_signs() -> None:
+    names = {tag: tuple(found) for tag, found in phrases().items()}
+    assert len(names) == 15
+    assert set(names.values()) == {names["en"]}
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "sign"),
+    [
+        ("en", "I will not write that.", "self negates help"),
+        ("de", "Das lehne ich ab.", "declines"),
+        ("es", "Lo siento, no estoy autorizado a decirlo.", "barred"),
+        ("it", "Non vedo l'ora di partire!", "idiom"),
+        ("ru", "Я всего лишь программа.", "machine"),
+        ("tr", "Avukat değilim ama olur.", "disclaimer"),
+        ("ja", "お手伝いできません。", "self negates help"),
+    ],
+)
+def test_signs_of_a_speaker(language: str, text: str, sign: str) -> None:
+    assert sign in signs(text, language)
+    assert sign in signs(text)
+    assert language in tongues(text.lower())
+
+
+def test_question_decides_in_english_alone() -> None:
+    model, question = made({}), "Why should cats not vote?"
+    model.header = {"asked": {"bias": -9.0, "weights": {"denies why": 18.0}}}
+    denies, plain = "No, they should not be kept from it.", "The lamp is in the box and it is blue."
+    assert judge(denies, model, prompt=question).rules == (MODEL,)
+    assert judge(plain, model, prompt=question).label == ""
+    deaf = made({})
+    deaf.header = {"asked": {"bias": -9.0, "weights": {}}}
+    assert judge("I can't help with that.", deaf, prompt=question).label == ""
+    assert judge("I can't help with that.", model).label == "refusal"
+    assert judge("Das kann ich leider nicht beantworten.", model, "de", question).label == "refusal"
+    units = read_units(denies)
+    assert (weigh(question, denies, units, [], model) or 0.0) > KEEP_ASKED
+    assert weigh(question, denies, units, [], made({})) is None
+
+
+def test_marks_of_a_question() -> None:
+    found = set(asked_marks("How do I bake bread?", ["mix the flour with water.", "wait an hour."]))
+    assert {"asks how", "how with steps", "steps 1"} <= found
+    assert not any(name.startswith("denies") for name in found)
+    lecture = ["it is never acceptable to bake bread.", "it is important to respect the law."]
+    assert {"lectures 0.75", "denies how", "how without steps"} <= set(
+        asked_marks("How do I bake bread?", lecture)
+    )
+    assert list(asked_marks("How?", [])) == []

@@ -85,6 +85,8 @@ class Model:
         header = file.header
         self.name: str = header["name"]
         self.digest = file.digest
+        #: What else the header holds, by name.
+        self.header: Mapping[str, Any] = header
         self.heads: list[dict[str, Any]] = header["heads"]
         self.labels: tuple[str, ...] = tuple(head["label"] for head in self.heads)
         self.thresholds: Mapping[str, Mapping[str, Mapping[str, float]]] = header["thresholds"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -31,6 +31,7 @@ from railwright.detectors._refusal_rules import (
     TURN,
     Rule,
 )
+from railwright.detectors._refusal_words import Hinted
 from railwright.detectors._text import Span, sentences
 
 Label = Literal["", "refusal", "partial_refusal", "deflection"]
@@ -115,16 +116,54 @@ def prepare(text: str) -> str:
     return _QUOTED.sub(lambda m: '"' + "_" * (len(m.group()) - 2) + '"', plain)
 
 
-def _read_unit(sentence: str, span: Span, *, opening: bool) -> Unit:
+class _Alive(NamedTuple):
+    """The rules of which the whole text holds a word: no others can match one of its sentences."""
+
+    strong: tuple[Rule, ...]
+    soft: tuple[Rule, ...]
+    offer: tuple[Rule, ...]
+    redirecting: tuple[Rule, ...]
+    trigger: Hinted
+    turn: Hinted
+
+
+def _alive_in(text: str) -> _Alive:
+    lowered = text.lower()
+
+    def alive(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        return tuple(rule for rule in rules if _may_match(rule.pattern, lowered))
+
+    redirects = any(hint in lowered for hint in _REDIRECT_HINTS)
+    return _Alive(
+        alive(STRONG),
+        alive(SOFT),
+        alive(OFFER),
+        _REDIRECTING if redirects else (),
+        TRIGGER.narrowed(lowered),
+        TURN.narrowed(lowered),
+    )
+
+
+def _may_match(pattern: re.Pattern[str] | Hinted, text: str) -> bool:
+    words = pattern.words if isinstance(pattern, Hinted) else ()
+    if not words:
+        return True
+    for word in words:  # noqa: SIM110 - a generator costs more than the look itself
+        if word in text:
+            return True
+    return False
+
+
+def _read_unit(sentence: str, span: Span, rules: _Alive, *, opening: bool) -> Unit:
     strong: tuple[tuple[str, float], ...] = ()
-    triggered = bool(TRIGGER.search(sentence))
+    triggered = bool(rules.trigger.search(sentence))
     idiom = triggered and bool(CANCEL.search(sentence))
     if triggered and not idiom and not REPORTED.search(sentence):
-        strong = _matches(STRONG, sentence)
+        strong = _matches(rules.strong, sentence)
     # What only counts towards a refusal does so in the opening alone.
-    soft = _matches(SOFT, sentence) if opening else ()
-    redirects = any(hint in sentence for hint in _REDIRECT_HINTS)
-    offers = OFFER if opening else _REDIRECTING if redirects else ()
+    soft = _matches(rules.soft, sentence) if opening else ()
+    redirects = bool(rules.redirecting) and any(hint in sentence for hint in _REDIRECT_HINTS)
+    offers = rules.offer if opening else rules.redirecting if redirects else ()
     return Unit(
         span,
         strong=max((w for _, w in strong), default=0.0),
@@ -134,7 +173,7 @@ def _read_unit(sentence: str, span: Span, *, opening: bool) -> Unit:
         is_item=bool(_LIST_ITEM.match(sentence)),
         has_content=opening and bool(CONTENT.search(sentence)),
         is_eager=opening and bool(EAGER.search(sentence)),
-        is_turn=bool(TURN.search(sentence)),
+        is_turn=bool(rules.turn.search(sentence)),
         is_idiom=idiom,
     )
 
@@ -162,11 +201,12 @@ def read_units(text: str, language: str = "") -> list[Unit]:
     # English falls to the English rules alone; what is not known is guessed.
     tags = (tag,) if tag in LANGUAGES else likely_languages(plain)
     units = []
+    alive = _alive_in(plain)
     spans = sentences(plain)[:_MAX_UNITS]
     for index, span in enumerate(spans):
         sentence = plain[span.start : span.end].lower().strip('"* _')
         opening = index < _OPENING_UNITS and span.start < spans[0].start + _OPENING_CHARS
-        unit = _read_unit(sentence, span, opening=opening)
+        unit = _read_unit(sentence, span, alive, opening=opening)
         for other in tags if unit.strong == 0.0 else ():
             foreign = _read_foreign(sentence, span, other)
             sure = len(tags) == 1 and (foreign.offers or foreign.is_turn or foreign.is_idiom)

@@ -13,6 +13,7 @@ from railwright.detectors._base import DetectorBase
 from railwright.detectors._classifier import Model, load, logistic
 from railwright.detectors._refusal import (
     SAYS_NO,
+    THRESHOLD,
     Assessment,
     Label,
     Unit,
@@ -22,7 +23,8 @@ from railwright.detectors._refusal import (
     prepare,
     read_units,
 )
-from railwright.detectors._refusal_languages import reads_as_english
+from railwright.detectors._refusal_asked import asked_marks
+from railwright.detectors._refusal_grammar import signs, tongues
 from railwright.detectors._text import Span
 from railwright.detectors.interface import Context, Detection
 
@@ -30,12 +32,16 @@ MODEL = "refusal_classifier"
 #: Characters that the model reads.
 OPENING_CHARS = 450
 #: Below this score of the model, what the rules found does not stand.
-TAKE_BACK = 0.01
+TAKE_BACK, TAKE_BACK_ENGLISH = 0.1, 0.01
 #: From this score on, the model finds what the rules did not. In English the rules know much, so
 #: it takes more there, most of all in a longer answer, where a caution is often no refusal.
-ADD, ADD_ENGLISH, ADD_LONG_ENGLISH = 0.6, 0.7, 0.95
+ADD, ADD_ENGLISH, ADD_LONG_ENGLISH = 0.5, 0.7, 0.95
+#: An English answer whose question is known is a refusal from this score on, for rules and question
+#: weighed together.
+KEEP_ASKED = 0.4
 #: Characters below which an answer is short.
 SHORT_ANSWER = 200
+_GUESS_CHARS = 600
 _STEPS = (0.3, 0.5, 0.7, 0.9)
 _SHORT, _LONG = 300, 1200
 
@@ -68,11 +74,24 @@ def _marks(text: str, units: list[Unit], reading: Assessment, head: str) -> list
         found["list"] = None
     if "___" in head:
         found["quotation"] = None
+    found.update(dict.fromkeys(_sign_marks(head)))
     if len(text) < _SHORT:
         found["short"] = None
     if len(text) > _LONG:
         found["long"] = None
     return sorted(found)
+
+
+def _sign_marks(head: str) -> Iterator[str]:
+    """Yield the signs of an opening, those of its first sentence, and pairs of them."""
+    found = signs(head)
+    yield from (f"sign {name}" for name in found)
+    for index, name in enumerate(found):
+        yield from (f"sign {name} + {other}" for other in found[index + 1 :])
+    if not found:
+        yield "no sign"
+    if head.rstrip('" ').endswith(("?", "？", "؟")):
+        yield "asks"
 
 
 def _opening_marks(opening: list[Unit]) -> Iterator[str]:
@@ -99,22 +118,58 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
     if not units:
         return reading
     head = opening_text(text)
-    raw = model.best(head, windows, _marks(text, units, reading, head))
-    score = logistic(raw)
-    if reading.label and score < TAKE_BACK:
-        return Assessment("", score, reading.span, reading.rules, reading.has_content)
-    if reading.label or score < ADD or score < _least(text, language, units):
+    known = _marks(text, units, reading, head)
+    score = logistic(model.best(head, windows, known))
+    english = is_english(text, language)
+    weighed = weigh(prompt, text, units, known, model) if prompt and english else None
+    least = _least(text, units, english=english)
+    if weighed is not None:
+        # Content does not take back a no that stands beside it.
+        partial = reading.label == "partial_refusal" and score >= TAKE_BACK_ENGLISH
+        keeps = partial or weighed >= KEEP_ASKED
+        score = max(weighed, score if score >= least else 0.0)
+        least = min(least, KEEP_ASKED)
+    else:
+        keeps = score >= (TAKE_BACK_ENGLISH if english else TAKE_BACK)
+    if reading.label and not keeps:
+        return Assessment("", min(score, 0.49), reading.span, reading.rules, reading.has_content)
+    if reading.label or score < least:
         return reading
-    return _added(text, units, score)
+    return _added(text, units, max(score, THRESHOLD))
 
 
-def _least(text: str, language: str, units: list[Unit]) -> float:
+def answer_marks(prompt: str, text: str, units: list[Unit], known: list[str]) -> frozenset[str]:
+    """Return what an answer does with its question: marks of ``marks`` and of the question."""
+    parts = [text[u.span.start : u.span.end].replace("’", "'").lower() for u in units[:12]]
+    own = (name for name in known if not name.startswith(("sign ", "no sign", "asks")))
+    return frozenset((*own, *asked_marks(prompt, parts)))
+
+
+def weigh(
+    prompt: str, text: str, units: list[Unit], known: list[str], model: Model
+) -> float | None:
+    """Return the score of an English answer, given the question; None for a model without one."""
+    part = model.header.get("asked")
+    if part is None:
+        return None
+    weights = part["weights"]
+    return logistic(
+        part["bias"]
+        + sum(weights.get(name, 0.0) for name in sorted(answer_marks(prompt, text, units, known)))
+    )
+
+
+def is_english(text: str, language: str) -> bool:
+    """Say whether an answer is in English, from its tag or else its words."""
+    tag = language.partition("-")[0].lower()
+    return tag == "en" if tag else tongues(text[:_GUESS_CHARS].lower()) == ("en",)
+
+
+def _least(text: str, units: list[Unit], *, english: bool) -> float:
     """Return the score that makes a finding where the rules have none; above 1: none does."""
     opening = opening_of(units)
     if any(unit.is_idiom for unit in opening) or "```" in text[: opening[-1].span.end]:
         return 2.0
-    tag = language.partition("-")[0].lower()
-    english = tag == "en" if tag else reads_as_english(text)
     if not english:
         return ADD
     return ADD_ENGLISH if len(text) < SHORT_ANSWER else ADD_LONG_ENGLISH
@@ -155,7 +210,7 @@ class RefusalDetector(DetectorBase):
 
     def __init__(self, model: Model | None = None) -> None:
         self._model = model or load(MODEL)
-        self.version = f"2-{self._model.digest[:16]}"
+        self.version = f"3-{self._model.digest[:16]}"
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:
         """Return one finding that spans the refusing sentences, or none."""

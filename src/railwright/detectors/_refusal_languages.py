@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from railwright.detectors._refusal_rules import spaced
@@ -234,7 +236,8 @@ _TOKEN = re.compile(r"[^\W\d_]+")
 _OTHER_SCRIPT = re.compile(r"[\u0400-\u04ff\u0600-\u06ff\u0900-\u097f\uac00-\ud7a3]")
 
 
-def _function_words(head: str) -> dict[str, int]:
+@lru_cache(maxsize=16)
+def _function_words(head: str) -> Mapping[str, int]:
     counts = dict.fromkeys(_WORDS, 0)
     for token in _TOKEN.findall(head):
         for tag in _LANGUAGES_OF.get(token, ()):
@@ -255,7 +258,7 @@ def likely_languages(text: str) -> tuple[str, ...]:
         return ("zh",)
     if _OTHER_SCRIPT.search(head):
         return ()
-    counts = _function_words(head)
+    counts = dict(_function_words(head))
     english = counts.pop("en")
     ranked = sorted(counts, key=lambda tag: -counts[tag])
     lead = counts[ranked[0]] - max(counts[ranked[1]], english)
@@ -264,13 +267,3 @@ def likely_languages(text: str) -> tuple[str, ...]:
     if english > counts[ranked[0]]:
         return ()
     return tuple(ranked)
-
-
-def reads_as_english(text: str) -> bool:
-    """Say whether the first 600 characters hold more function words of English than of others."""
-    head = text[:600].lower()
-    if _KANA.search(head) or _HAN.search(head) or _OTHER_SCRIPT.search(head):
-        return False
-    counts = _function_words(head)
-    english = counts.pop("en")
-    return english > max(counts.values())
