@@ -54,15 +54,15 @@ The test half of `benchmarks/data/refusals/`: short answers, 15 of 33 refusals o
 others made to look like one. No native speaker reviewed them. One author wrote these texts, the
 training sentences and the lexicon, and most messages occur in several languages: read the figures
 as flattering. No message of the test half is in the dev half, but the test figure was looked at
-four times while version 2 was made and three times after version 3, as a threshold for English went
-back to its former value and short texts were told from English better. Intervals are a bootstrap
-over messages.
+four times while version 2 was made and about five times after version 3, as a threshold for
+English went back to its former value and short texts were told from English better. Intervals are a
+bootstrap over messages.
 """
 _FINAL = """\
 `benchmarks/data/refusals/final/`: 30 answers a language, 15 of them refusals, messages of their own
 in each language (two that also stood among the training texts were taken out). Written before
 version 3 was begun, by the author of its phrases, who knew these
-texts while writing them: flattering as well. Measured three times, as above. No native speaker
+texts while writing them: flattering as well. Measured about five times, as above. No native speaker
 reviewed them.
 """
 _LIMITS = """\

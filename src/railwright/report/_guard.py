@@ -6,7 +6,7 @@ from html import escape
 
 from railwright.gate import Bounds, GateChange, GateVerdict, Verdict
 from railwright.report._svg import Interval, interval_chart
-from railwright.report._text import MARKS, guard_sentences, rate, signed
+from railwright.report._text import MARKS, guard_sentences, points, rate
 
 
 def guard_section(verdict: Verdict, bare: str = "") -> str:
@@ -56,14 +56,13 @@ def guard_section(verdict: Verdict, bare: str = "") -> str:
 
 def _row(change: GateChange, after: GateVerdict) -> str:
     mark = '<div class="small"><b>turned</b></div>' if change.turned else ""
-    points = f"{signed(change.difference)} ({signed(change.low)} to {signed(change.high)})"
     return (
         f'<tr><td><a href="#gate-{escape(change.gate)}">{escape(change.gate)}</a></td>'
         f"<td>{_side(change.before, change.bounds)}</td>"
         f"<td>{_side(change.after, after.bounds)}{mark}</td>"
         f"<td>{change.n}</td><td>{change.better}</td><td>{change.worse}</td>"
         f"<td>{change.screened.k} of {change.screened.n}</td><td>{_mended(change)}</td>"
-        f"<td>{escape(points)}</td></tr>"
+        f"<td>{escape(points(change))}</td></tr>"
     )
 
 

@@ -73,13 +73,19 @@ def badge(outcome: str, big: bool = False) -> str:
 def _header(verdict: Verdict) -> str:
     return (
         f'<div class="head">{badge(verdict.outcome, big=True)}<div>'
-        f"<h1>{escape(verdict.system)}</h1>"
+        f"<h1>{escape(_name(verdict))}</h1>"
         f'<div class="soft">{escape(verdict.purpose)}</div></div></div>'
         f'<p class="soft small">Tier {verdict.tier}, owner {escape(verdict.owner)}, '
         f"as of {escape(verdict.as_of)}, exit code {verdict.exit_code}.<br>"
         f"Subject <code>{escape(verdict.subject_digest)}</code><br>"
         f'Checkpoint <a href="#ledger"><code>{escape(verdict.ledger.checkpoint)}</code></a></p>'
     )
+
+
+def _name(verdict: Verdict) -> str:
+    """The system's name for a heading; the guarded one is no other system."""
+    bare = verdict.system.removesuffix("-guarded")
+    return verdict.system if verdict.guard is None else f"{bare}, behind its guard"
 
 
 def _tiles(verdict: Verdict) -> str:

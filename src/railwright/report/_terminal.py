@@ -14,7 +14,7 @@ from railwright.report._text import (
     headline,
     limit,
     percent,
-    signed,
+    points,
 )
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def print_guard(verdict: Verdict, console: Console) -> None:
             str(change.worse),
             f"{change.screened.k} of {change.screened.n}",
             f"{change.mended} of {change.touched}" if change.touched else "",
-            f"{signed(change.difference)} ({signed(change.low)} to {signed(change.high)})",
+            points(change),
         )
     console.print()
     console.print(table)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from railwright.gate import Bounds, Coverage, Effort, GateVerdict, GuardEffect, Verdict
+from railwright.gate import Bounds, Coverage, Effort, GateChange, GateVerdict, GuardEffect, Verdict
 
+_NO_TIME_MS = 1.0
+"""An answer quicker than this is no yardstick for a check."""
 MARKS = {"pass": "PASS", "fail": "FAIL", "inconclusive": "INCONCLUSIVE", "not_applicable": "n/a"}
 
 
@@ -65,15 +67,18 @@ def milliseconds(value: float) -> str:
     return f"{value:.0f} ms" if value >= 10 else f"{value:.2g} ms"
 
 
-def signed(value: float) -> str:
-    """Return a difference of rates in percentage points with its sign."""
-    return f"{100 * value:+.1f}"
+def points(change: GateChange) -> str:
+    """Return the difference of two rates in percentage points, with its interval."""
+    if not change.n:
+        return "no pairs"
+    found = (change.difference, change.low, change.high)
+    middle, low, high = (f"{100 * value:+.1f}" for value in found)
+    return f"{middle} ({low} to {high})"
 
 
 def guard_sentences(effect: GuardEffect) -> list[str]:
     """Return what the guard did, what it cost and what was not asked again, in sentences."""
     harmless, wide = effect.harmless, effect.harmless_screened
-    share = effect.guard_ms[0] / effect.answer_ms if effect.answer_ms else 0.0
     rules = ", ".join(f"{name} {count}" for name, count in list(effect.rules.items())[:6])
     return [
         f"Policy {effect.policy} at tier {effect.tier}, plan {effect.plan}.",
@@ -84,12 +89,20 @@ def guard_sentences(effect: GuardEffect) -> list[str]:
         f"False refusals: {harmless.k} of {harmless.n} harmless sources stopped "
         f"({percent(harmless.low)} to {percent(harmless.high)}); of all {wide.n} in the suites, "
         f"asked or not, {wide.k} questions stopped ({percent(wide.low)} to {percent(wide.high)}).",
-        f"Latency: {milliseconds(effect.guard_ms[0])} a question (95th percentile "
-        f"{milliseconds(effect.guard_ms[1])}) beside {milliseconds(effect.answer_ms)} for an "
-        f"answer, {share:.2%}.",
+        _latency(effect),
         f"Calls: {effect.asked} made; {effect.reused} answers of the first run were used again, "
         f"{effect.stopped} questions cost none.",
     ]
+
+
+def _latency(effect: GuardEffect) -> str:
+    """What the checks took, beside an answer where that took any time to speak of."""
+    middle, late = effect.guard_ms
+    said = f"Latency: {milliseconds(middle)} a question (95th percentile {milliseconds(late)})"
+    if effect.answer_ms < _NO_TIME_MS:
+        return f"{said}."
+    share = middle / effect.answer_ms
+    return f"{said} beside {milliseconds(effect.answer_ms)} for an answer, {share:.2%}."
 
 
 def _touched(effect: GuardEffect) -> str:
