@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._horizon import Horizon
-from railwright.detectors._normalise import Layer, encoded_tail, normalise
+from railwright.detectors._normalise import Layer, encoded_tail, escape_tail, normalise
 from railwright.detectors._regex import anchors
 from railwright.detectors._rules import Rule, RulePack, digest_of, fold_pattern
 from railwright.detectors.interface import Detection
@@ -168,17 +168,30 @@ class RuleEngine:
         cut = len(text)
         first = normal.plain_length(start) if start else 0
         spans: list[tuple[int, int]] = []
-        for layer in normal.growing(first):
-            least, found = self._horizon.run(layer.text, layer.first)
-            least = min(least, encoded_tail(layer.text, layer.first))
+        layers = list(normal.growing(first))
+        for layer in layers:
+            least, found = self._open(layer.text, layer.first)
             if least < len(layer.text):
                 cut = min(cut, layer.span(least, least + 1).start)
             spans.extend(layer.span(*span) for span in (*found, *layer.encoded_runs()))
         while True:
             crossing = [s for s, e in spans if s < cut < e]
+            crossing += [s for s in (layer.begin(cut) for layer in layers) if s < cut]
             if not crossing:
                 return max(start, cut)
             cut = min(crossing)
+
+    def _open(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
+        """Return where in a layer begins what may go on, and the spans of possible matches."""
+        least, found = self._horizon.run(text, first)
+        least = min(least, encoded_tail(text, first))
+        begun = escape_tail(text, first)
+        if begun < len(text):
+            # The escape that begins here may turn into any character, one that goes on with what
+            # stands before it as well.
+            before = text[:begun]
+            least = min(least, self._horizon.run(before, first)[0], encoded_tail(before, first))
+        return least, found
 
     @cached_property
     def _horizon(self) -> Horizon:
