@@ -14,13 +14,14 @@ from railwright.guard import (
     ByteStream,
     Call,
     Guard,
+    Stream,
     StreamRedactor,
     Verdict,
     parse_policy,
     redact_whole,
 )
 from railwright.guard._record import event_of
-from tests.fuzz.inputs import Input, Value, engine
+from tests.fuzz.inputs import FOLDED, WHOLE, Input, Value, engine
 
 KEY = b"a key for hashes in tests"
 #: Shorter values may stand in a text by chance.
@@ -83,11 +84,12 @@ def check_findings(found: Sequence[Detection], text: str) -> list[Detection]:
     return apart
 
 
-def check_redaction(rules: RuleEngine, text: str) -> str:
+def check_redaction(rules: RuleEngine, text: str, *, fully: bool) -> str:
     """Redaction leaves what stands between findings, and nothing that a rule would redact."""
-    apart = check_findings(rules.scan(text), text)
     whole = redact_whole(rules, text)
-    assert whole.detections == apart or len(text) > 8192
+    if fully:
+        apart = check_findings(rules.scan(text), text)
+        assert whole.detections == apart or len(text) > 8192
     out, at = [], 0
     for d in whole.detections:
         out += [text[at : d.start], f"[{d.label.upper()}]"]
@@ -118,17 +120,14 @@ def check_gone(kept: Input, redacted: str) -> None:
     """No value that a rule finds by itself may stay, neither as written nor in plain form."""
     plain = normalise(redacted).text
     for name, value, hidden in kept.values:
-        if len(value.secret) < _TELLING or not hidden_is_found(name, value, hidden):
+        if len(value.secret) < _TELLING:
             continue
-        assert hidden not in redacted, f"{value.rule} stays, written {name}"
-        if name in ("plain", "zero-width", "bidi", "look-alike", "full-width", "accents"):
-            assert normalise(value.secret).text not in plain, f"{value.rule} stays, {name}"
+        stays = hidden in redacted or (name in FOLDED and normalise(value.secret).text in plain)
+        assert not stays or not is_found_alone(name, value, hidden), f"{value.rule} stays, {name}"
 
 
-def hidden_is_found(name: str, value: Value, hidden: str) -> bool:
+def is_found_alone(name: str, value: Value, hidden: str) -> bool:
     """Whether the value is found when nothing else stands around it."""
-    from tests.fuzz.inputs import WHOLE
-
     alone = hidden if name in WHOLE else value.before + hidden + value.after
     out = redact_whole(engine(), alone).text
     return hidden not in out
@@ -136,7 +135,7 @@ def hidden_is_found(name: str, value: Value, hidden: str) -> bool:
 
 def cuts(source: random.Random, size: int) -> list[int]:
     """Draw places to cut at; single characters at times."""
-    if source.random() < 0.2:
+    if size <= 60 or source.random() < 0.05:
         return list(range(1, size))
     return sorted(source.sample(range(size + 1), min(size, source.randint(1, 8))))
 
@@ -171,7 +170,9 @@ def check_bytes(rules: RuleEngine, data: bytes, source: random.Random) -> None:
     assert out.decode() == redact_whole(rules, data.decode("utf-8", "replace")).text
 
 
-def check_guard(guard: Guard, text: str, source: random.Random, secrets: Sequence[str]) -> Verdict:
+def check_guard(
+    guard: Guard, text: str, source: random.Random, secrets: Sequence[str], *, streamed: bool
+) -> None:
     """A verdict is whole, holds no error of ours, says the same twice, and its event no text."""
     stage = source.choice(STAGES)
     call = Call(tenant=source.choice(("", "a", text[:9])), channel="web", prompt=text[:40])
@@ -185,27 +186,34 @@ def check_guard(guard: Guard, text: str, source: random.Random, secrets: Sequenc
     event = msgspec.json.encode(event_of(verdict, text, call, KEY)).decode()
     for secret in secrets:
         assert len(secret) < _TELLING + 2 or secret not in event, "an event holds text"
-    stream = guard.stream(stage, call)
+    if streamed:
+        check_guard_stream(guard.stream(stage, call), verdict, text, source)
+
+
+def check_guard_stream(
+    stream: Stream, verdict: Verdict, text: str, source: random.Random
+) -> None:
+    """A guard's stream says in the end what its check says."""
     out = "".join([*map(stream.feed, pieces(text, cuts(source, len(text))[:20])), stream.close()])
     ended = stream.verdict
     assert ended is not None
-    assert ended.action == verdict.action
+    assert ended.blocked == verdict.blocked  # a stream stops at the first that blocks or asks
     if not verdict.blocked:
+        assert ended.action == verdict.action
         assert out == verdict.text, "a guard's stream differs from its check"
         assert ended.detections == verdict.detections
-    return verdict
 
 
 def check_input(drawn: Input, source: random.Random) -> None:
     """All of it; the dear parts for a share of the inputs."""
     text = drawn.text
-    redacted = check_redaction(engine(), text)
-    check_gone(drawn, redacted)
     draw = source.random()
-    if draw < 0.25:
+    redacted = check_redaction(engine(), text, fully=draw > 0.85)
+    check_gone(drawn, redacted)
+    if draw < 0.03:
         check_streams(engine(), text, source)
-    elif draw < 0.5:
+    elif draw < 0.1:
         check_normal(text)
-    if draw < 0.4:
+    elif draw < 0.3:
         secrets = [hidden for _, _, hidden in drawn.values]
-        check_guard(source.choice(guards()), text, source, secrets)
+        check_guard(source.choice(guards()), text, source, secrets, streamed=draw < 0.12)

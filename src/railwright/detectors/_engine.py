@@ -22,6 +22,8 @@ from railwright.detectors.interface import Detection
 _SET_MEMORY = 128 << 20
 #: The same for one rule; without enough of it RE2 goes on with a slower automaton.
 _RULE_MEMORY = 32 << 20
+#: How often a rule is looked for where its match does not count, and the longest such rule.
+_LOOKS, _SHORT = 3, 64
 # Ordinary text, to choose the part of a rule that is rare.
 _COMMON = (
     "the of and to in is you that it he was for on are as with his they i at be this have from or "
@@ -49,7 +51,7 @@ _SENTINEL = r"\z"
 
 class _Compiled(NamedTuple):
     rule: Rule
-    find: Callable[[bytes, int], Iterator[Any]]
+    find: Callable[..., Iterator[Any]]
     group: int
     confirm: Callable[[str], bool] | None
     near: Any
@@ -264,16 +266,39 @@ def _compile_set(
 def _apply(
     compiled: _Compiled, text: str, data: bytes, start: int
 ) -> list[tuple[Rule, tuple[int, int], float]]:
-    rule = compiled.rule
+    out: list[tuple[Rule, tuple[int, int], float]] = []
     matches = list(compiled.find(data, start))
-    if not matches:
-        return []
-    out = []
+    looks = _LOOKS if compiled.rule.max_length <= _SHORT else 1
+    while matches:
+        rejected = _accept(compiled, text, data, matches, out)
+        looks -= 1
+        if not looks:
+            break
+        # A match that does not count must not hide one that begins within it.
+        reach = compiled.rule.max_length * 4 + _SHORT
+        again = (next(compiled.find(data, m.start() + 1, m.end() + reach), m) for m in rejected)
+        matches = [
+            new for m, new in zip(rejected, again, strict=True) if m.start() < new.start() < m.end()
+        ]
+    return out
+
+
+def _accept(
+    compiled: _Compiled,
+    text: str,
+    data: bytes,
+    matches: list[Any],
+    out: list[tuple[Rule, tuple[int, int], float]],
+) -> list[Any]:
+    """Add the matches that count to ``out``; return the others."""
+    rule = compiled.rule
+    rejected = []
     wholes = _characters(text, data, [m.span() for m in matches])
     values = wholes
     if compiled.group:
         values = _characters(text, data, [m.span(compiled.group) for m in matches])
     for match, (begin, end), value in zip(matches, wholes, values, strict=True):
+        rejected.append(match)
         if compiled.before and begin and compiled.before.match(text, begin - 1):
             continue
         if compiled.after and compiled.after.match(text, end):
@@ -283,7 +308,8 @@ def _apply(
             score = rule.alone
         if score and (compiled.confirm is None or compiled.confirm(text[value[0] : value[1]])):
             out.append((rule, value, score))
-    return out
+            rejected.pop()
+    return rejected
 
 
 def _is_near(compiled: _Compiled, text: str, data: bytes, at: int, begin: int) -> bool:
