@@ -301,7 +301,7 @@ def _long(source: random.Random) -> Input:
 
 
 _KINDS: tuple[tuple[Callable[[random.Random], Input], int], ...] = (
-    (_apart, 40), (_mixed, 28), (_random, 14), (_shaped, 14), (_long, 4),
+    (_apart, 30), (_mixed, 20), (_random, 42), (_shaped, 7), (_long, 1),
 )  # fmt: skip
 
 
