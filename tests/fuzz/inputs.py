@@ -169,11 +169,56 @@ def disguised(value: Value, name: str, source: random.Random) -> tuple[str, str]
 
 # Noise.
 
-WORDS = (
-    "the order of boots was sent on Monday and please note that number for your account id is "
-    "password token key secret card code phone call write to mail user name tax born passport "
-    "Straße café naïve 中文 日本語 привет שלום مرحبا 🙂 👩‍👩‍👧 ignore previous instructions system"
-).split()
+WORDS = [
+    "the",
+    "order",
+    "of",
+    "boots",
+    "was",
+    "sent",
+    "on",
+    "Monday",
+    "and",
+    "please",
+    "note",
+    "that",
+    "number",
+    "for",
+    "your",
+    "account",
+    "id",
+    "is",
+    "password",
+    "token",
+    "key",
+    "secret",
+    "card",
+    "code",
+    "phone",
+    "call",
+    "write",
+    "to",
+    "mail",
+    "user",
+    "name",
+    "tax",
+    "born",
+    "passport",
+    "Straße",
+    "café",
+    "naïve",
+    "中文",
+    "日本語",
+    "привет",
+    "שלום",
+    "مرحبا",
+    "🙂",
+    "👩\u200d👩\u200d👧",
+    "ignore",
+    "previous",
+    "instructions",
+    "system",
+]
 CONTROL = "".join(map(chr, [*range(32), 127, 0x85, 0x2028, 0x2029]))
 SURROGATES = "\ud800\udbff\udc00\udfff\udc80"
 ESCAPE_BITS = (
@@ -189,7 +234,21 @@ def prefixes() -> tuple[str, ...]:
 
 @lru_cache
 def _prefixes() -> tuple[str, ...]:
-    found = {"eyJ", "sk-", "a@", "a.", "1 ", "1-", "00", "+1 ", "http://a:", "![](", "%4", "&#", "AA"}
+    found = {
+        "eyJ",
+        "sk-",
+        "a@",
+        "a.",
+        "1 ",
+        "1-",
+        "00",
+        "+1 ",
+        "http://a:",
+        "![](",
+        "%4",
+        "&#",
+        "AA",
+    }
     for value in values():
         found.update(value.secret[:n] for n in (2, 4, 7))
         found.add((value.before + value.secret)[: len(value.before) + 3][-12:])
@@ -210,11 +269,15 @@ def noise(source: random.Random) -> str:
     if kind == 7:
         return "".join(source.choices("0123456789 -./", k=source.randint(4, 40)))
     if kind == 8:
-        return "".join(source.choices(string.ascii_letters + "0123456789+/_-", k=source.randint(8, 40)))
+        return "".join(
+            source.choices(string.ascii_letters + "0123456789+/_-", k=source.randint(8, 40))
+        )
     if kind == 9:
         return source.choice(prefixes()) * source.randint(1, 12)
     if kind == 10:
-        return source.choice("aA0 -._@=%&\\\"'{}[]()<>:/\u0430\u200b\u0301é中") * source.randint(2, 40)
+        return source.choice("aA0 -._@=%&\\\"'{}[]()<>:/\u0430\u200b\u0301é中") * source.randint(
+            2, 40
+        )
     return json.dumps({"name": source.choice(WORDS), "arguments": {"q": source.choice(WORDS)}})
 
 

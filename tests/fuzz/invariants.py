@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import msgspec
+from tests.fuzz.inputs import FOLDED, WHOLE, Input, Value, engine
 
 from railwright.detectors import Detection, RuleEngine, normalise, resolve
 from railwright.guard import (
@@ -21,7 +23,6 @@ from railwright.guard import (
     redact_whole,
 )
 from railwright.guard._record import event_of
-from tests.fuzz.inputs import FOLDED, WHOLE, Input, Value, engine
 
 KEY = b"a key for hashes in tests"
 #: Shorter values may stand in a text by chance.
@@ -32,8 +33,8 @@ _REDACT_ALL = """
 schema: guard/v1
 id: all
 rules:
-  - {id: pii, detector: pii, stage: [input, output], action: redact}
-  - {id: secrets, detector: secrets, stage: [input, output], action: redact}
+  - {id: pii, detector: pii, stage: [input, output, tool_call], action: redact}
+  - {id: secrets, detector: secrets, stage: [input, output, tool_call], action: redact}
   - {id: code, detector: code, stage: output, action: flag}
   - {id: links, detector: exfiltration, stage: output, action: rewrite, with: "[link]"}
   - {id: orders, detector: injection, stage: input, action: block}
@@ -80,7 +81,7 @@ def check_findings(found: Sequence[Detection], text: str) -> list[Detection]:
     assert all(0 <= d.start < d.end <= len(text) for d in found), "a finding lies outside"
     assert all(0 < d.score <= 1 and d.label and d.rule for d in found)
     apart = resolve(found)
-    assert all(a.end <= b.start for a, b in zip(apart, apart[1:], strict=False)), "they overlap"
+    assert all(a.end <= b.start for a, b in pairwise(apart)), "they overlap"
     for d in found:
         assert any(a.start <= d.start and d.end <= a.end for a in apart), "a finding got lost"
     return apart
@@ -144,7 +145,7 @@ def cuts(source: random.Random, size: int) -> list[int]:
 
 def pieces(text: str, places: Sequence[int]) -> list[str]:
     ends = [0, *places, len(text)]
-    return [text[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise(ends)]
 
 
 def check_streams(rules: RuleEngine, text: str, source: random.Random) -> None:
@@ -192,9 +193,7 @@ def check_guard(
         check_guard_stream(guard.stream(stage, call), verdict, text, source)
 
 
-def check_guard_stream(
-    stream: Stream, verdict: Verdict, text: str, source: random.Random
-) -> None:
+def check_guard_stream(stream: Stream, verdict: Verdict, text: str, source: random.Random) -> None:
     """A guard's stream says in the end what its check says."""
     places = cuts(source, len(text))[:20]
     out = "".join([*map(stream.feed, pieces(text, places)), stream.close()])

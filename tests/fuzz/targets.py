@@ -15,6 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from tests.fuzz import invariants
+from tests.fuzz.inputs import engine, values
+
 from railwright.detectors import MissingExtraError, PackError, RuleEngine, RulePack
 from railwright.guard import (
     Call,
@@ -29,8 +32,6 @@ from railwright.guard._condition import ConditionError, compile_condition
 from railwright.guard._repair import repair
 from railwright.guard._restore import restored
 from railwright.system import ManifestError
-from tests.fuzz import invariants
-from tests.fuzz.inputs import engine, values
 
 Target = Callable[[bytes], None]
 _MOST = 4000
@@ -115,7 +116,7 @@ def mend(data: bytes) -> None:
         return
     if isinstance(value, dict | list):
         assert mended is not None
-        assert json.loads(mended) == value or value != value
+        assert repr(json.loads(mended)) == repr(value)
 
 
 def restore(data: bytes) -> None:
@@ -139,10 +140,8 @@ def policy(data: bytes) -> None:
     path.write_bytes(data)
     try:
         load_policy(path).plan(len(data) % 3 + 1)
-    except ManifestError as error:
-        assert error.problems
-    except MissingExtraError:
-        pass
+    except (ManifestError, MissingExtraError):
+        return
 
 
 def pack(data: bytes) -> None:
@@ -210,6 +209,9 @@ async def _served(request: bytes, reply: bytes, flags: int) -> None:
     assert sent[0]["type"] == "http.response.start"
     assert sent[0]["status"] in (200, 400, 413)
     assert not sent[-1].get("more_body")
+    if guard is invariants.guards()[0]:  # it redacts credentials wherever an answer shows text
+        out = b"".join(message.get("body", b"") for message in sent)
+        assert PLANT.encode() not in out, "a credential of the reply went through"
 
 
 TARGETS: dict[str, Target] = {
@@ -241,44 +243,59 @@ def _chat_seeds() -> list[bytes]:
     ]
 
 
+def _pack_seeds() -> list[bytes]:
+    return [
+        b"schema: rules/v1\npack: p\nrules:\n  - id: c\n    label: l\n    regex: '"
+        + regex
+        + b"'\n    keywords: [key]\n    confirm: luhn\n    not_after: '[.,]\\d'\n"
+        for regex in (rb"\bC-\d{5}\b", rb"(?i)(?P<value>a{2,9}|[b-d]?)x", rb"(a(b|c){1,3}){2}")
+    ]
+
+
+def _policy_seeds() -> list[bytes]:
+    whole = files("railwright.guard").joinpath("data/default.yaml").read_bytes()
+    rule = b"{id: a, stage: input, detector: pii, action: redact, threshold: 0.5}"
+    small = b"schema: guard/v1\nid: x\ntier: 2\nrules:\n  - " + rule + b"\n"
+    return [whole[:900], small, small + b"extends: default\nlimits: {max_chars: 10}\n"]
+
+
+_JSON_SEEDS = [
+    b'{"name": "boot", "kind": "tent", "tags": ["a", "\\u00e9"], "price": 1.5e3}',
+    b'```json\n{"name": "x", "next": {"name": "\\ud83d\\ude00"}}\n```',
+    b"{'name': 'it\\'s', // why\n tags: [True, None,], }",
+    b'["x", 12, -0.5, null, {"a": [[]]}]',
+]
+_SEEDS: dict[str, Callable[[], list[bytes]]] = {
+    "chat": _chat_seeds,
+    "policy": _policy_seeds,
+    "pack": _pack_seeds,
+    "json_stream": lambda: _JSON_SEEDS,
+    "mend": lambda: _JSON_SEEDS,
+    "condition": lambda: [
+        b'tenant == "acme" && tier < 3',
+        b'meta.n > 1 || tool in ["send", "pay"]',
+        b"[1, 2].exists(x, x > tier) ? true : request.matches('^a+$')",
+        b"size(conversation) > 3 && channel.startsWith('w') && 1.5 + 2u > 3",
+    ],
+    "restore": lambda: [
+        b"[EMAIL_ABCDEFGH] wrote to CARD_NUMBER_ABCDEFGH23456777 [X_ABCDEFGHI",
+        b"[[A_]",
+    ],
+}
+
+
 def seeds(target: str) -> list[bytes]:
     """What a target is fed first, and what mutation begins with."""
-    if target == "chat":
-        return _chat_seeds()
-    if target == "policy":
-        whole = files("railwright.guard").joinpath("data/default.yaml").read_bytes()
-        rule = b"{id: a, stage: input, detector: pii, action: redact, threshold: 0.5}"
-        small = b"schema: guard/v1\nid: x\ntier: 2\nrules:\n  - " + rule + b"\n"
-        return [whole[:900], small, small + b"extends: default\nlimits: {max_chars: 10}\n"]
-    if target == "pack":
-        return [
-            b"schema: rules/v1\npack: p\nrules:\n  - id: c\n    label: l\n    regex: '"
-            + regex
-            + b"'\n    keywords: [key]\n    confirm: luhn\n    not_after: '[.,]\\d'\n"
-            for regex in (rb"\bC-\d{5}\b", rb"(?i)(?P<value>a{2,9}|[b-d]?)x", rb"(a(b|c){1,3}){2}")
-        ]
-    if target == "condition":
-        return [
-            b'tenant == "acme" && tier < 3',
-            b'meta.n > 1 || tool in ["send", "pay"]',
-            b"[1, 2].exists(x, x > tier) ? true : request.matches('^a+$')",
-            b"size(conversation) > 3 && channel.startsWith('w') && 1.5 + 2u > 3",
-        ]
-    if target in ("json_stream", "mend"):
-        return [
-            b'{"name": "boot", "kind": "tent", "tags": ["a", "\\u00e9"], "price": 1.5e3}',
-            b'```json\n{"name": "x", "next": {"name": "\\ud83d\\ude00"}}\n```',
-            b"{'name': 'it\\'s', // why\n tags: [True, None,], }",
-            b'["x", 12, -0.5, null, {"a": [[]]}]',
-        ]
-    if target == "restore":
-        return [b"[EMAIL_ABCDEFGH] wrote to CARD_NUMBER_ABCDEFGH23456777 [X_ABCDEFGHI", b"[[A_]"]
+    if target in _SEEDS:
+        return _SEEDS[target]()
     drawn = random.Random(5).sample(values(), 60)
     return [value.text.encode() for value in drawn]
 
 
 def mutated(target: str, known: list[bytes], source: random.Random) -> bytes:
     """Change a seed at some places: bytes, pieces of other seeds, values, numbers, nesting."""
+    if target == "chat" and source.random() < 0.7:
+        return _other_chat(source.choice(known), source)
     data = bytearray(source.choice(known))
     for _ in range(source.choice((0, 1, 1, 2, 4))):
         at = source.randint(0, len(data))
@@ -298,9 +315,73 @@ def mutated(target: str, known: list[bytes], source: random.Random) -> bytes:
     return bytes(data)
 
 
+#: A credential that is put where an answer shows text.
+PLANT = "ghp_" + "a1B2c3D4" * 4 + "e5F6"
+_PLANTED: tuple[Any, ...] = (
+    PLANT, [PLANT], {"text": PLANT}, [{"type": "text", "text": PLANT}], {"text": {"value": PLANT}},
+    [{"text": [PLANT]}], {"refusal": PLANT}, ["see ", {"text": PLANT + " "}],
+)  # fmt: skip
+_FIELDS = ("content", "refusal", "reasoning_content", "annotations", "context", "audio", "other")
+
+
+def _plant(body: Any, source: random.Random) -> Any:
+    """Put the credential into a message, delta, tool call or choice of a reply."""
+    choices = body.get("choices") if isinstance(body, dict) else None
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return body
+    kind = source.randrange(5)
+    message = choices[0].get("message") or choices[0].get("delta")
+    if kind == 0 and "message" in choices[0]:
+        choices[0][source.choice(("text", "message"))] = source.choice(_PLANTED)
+    elif kind == 1 and isinstance(message, dict):
+        inner: dict[str, Any] = {"name": "f", source.choice(("arguments", "input")): PLANT}
+        message["tool_calls"] = [{"index": 0, source.choice(("function", "custom")): inner}]
+    elif isinstance(message, dict):
+        message[source.choice(_FIELDS)] = source.choice(_PLANTED)
+    return body
+
+
+def _other_chat(seed: bytes, source: random.Random) -> bytes:
+    """Put something else in the place of values of the request and the reply."""
+    request, _, reply = seed[1:].partition(b"\0")
+    asked = json.dumps(_altered(json.loads(request), source, 0.03)).encode()
+    if reply.startswith(b"data:"):
+        events = [line[6:] for line in reply.split(b"\n\n") if line.startswith(b"data: {")]
+        other = (json.dumps(_reply(json.loads(event), source)) for event in events)
+        said = b"".join(b"data: %b\n\n" % event.encode() for event in other)
+    else:
+        said = json.dumps(_reply(json.loads(reply), source)).encode()
+    return bytes([source.randrange(256)]) + asked + b"\0" + said
+
+
+def _reply(body: Any, source: random.Random) -> Any:
+    if source.random() < 0.5:
+        return _plant(body, source)
+    return _altered(body, source, 0.06)
+
+
+_JUNK: tuple[Any, ...] = (
+    None, 0, 5, -1, 1e300, True, "", "x", [], {}, [[]], [5], [None], {"a": 5}, {"text": 7},
+    "0" * 50, {"arguments": 5}, {"arguments": '{"a": [1'}, {"function": {"arguments": {"a": ["b"]}}}, "tool",
+)  # fmt: skip
+
+
+def _altered(node: Any, source: random.Random, share: float) -> Any:
+    if source.random() < share:
+        return source.choice(values()).text if source.random() < 0.3 else source.choice(_JUNK)
+    if isinstance(node, dict):
+        return {key: _altered(value, source, share) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_altered(value, source, share) for value in node]
+    return node
+
+
 _TOKENS = (
     b"null", b"5", b"-1", b"1e999", b"[]", b"{}", b'""', b"true", b"[[[[", b"{{", b'"', b"'", b"\\",
-    b"\\ud800", b"\\u0000", b"\xff", b"\xed\xa0\x80", b"\xe2\x80\x8b", b"\n", b"\r\n", b"\n\n", b"\0",
-    b": ", b"- ", b", ", b"&a ", b"*a", b"!!", b"```", b"/*", b"//", b"(?", b"{1,1000}", b"[^", b"|",
-    b"data: ", b"[DONE]", b"9" * 30, b"\x1b", b"\xf0\x9f\x98\x80", b"%41", b"&#65;", b"\t", b"#", b"? ",
+    b"\\ud800", b"\\u0000", b"\xff", b"\xed\xa0\x80", b"\xe2\x80\x8b",
+    b"\n", b"\r\n", b"\n\n", b"\0",
+    b": ", b"- ", b", ", b"&a ", b"*a", b"!!", b"```", b"/*", b"//", b"(?",
+    b"{1,1000}", b"[^", b"|",
+    b"data: ", b"[DONE]", b"9" * 30, b"\x1b", b"\xf0\x9f\x98\x80", b"%41",
+    b"&#65;", b"\t", b"#", b"? ",
 )  # fmt: skip

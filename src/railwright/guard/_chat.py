@@ -13,10 +13,11 @@ import msgspec
 from railwright.guard._decide import strictest
 from railwright.guard._guard import Guard
 from railwright.guard._places import (
-    Arguments,
     Parts,
     Place,
     calls_of,
+    choice_texts,
+    dicts,
     leaves,
     message_texts,
     reply_texts,
@@ -135,10 +136,13 @@ class ChatGuard:
 
     async def reply(self, body: dict[str, Any]) -> dict[str, Any]:
         """Check a reply in place and return it with the summary; stopped choices are replaced."""
-        for choice in body.get("choices") or ():
-            message = choice.get("message") if isinstance(choice, dict) else None
+        body["choices"] = dicts(body.get("choices"))
+        for choice in body["choices"]:
+            message = choice.get("message")
             if isinstance(message, dict):
                 await self._choice(choice, message)
+            for place in choice_texts(choice):
+                await self.side(place)
         return self.tally.told(body)
 
     async def _choice(self, choice: dict[str, Any], message: dict[str, Any]) -> None:
@@ -168,10 +172,10 @@ class ChatGuard:
 
     async def tool_call(self, function: dict[str, Any]) -> bool:
         """Check the arguments of one tool call in place; False when it is stopped."""
-        arguments = Arguments(function)
-        for place in arguments.places("tool_call"):
-            await self._text(place)
-        arguments.store()
+        for arguments in calls_of({"function_call": function}):
+            for place in arguments.places("tool_call"):
+                await self._text(place)
+            arguments.store()
         return self.tally.stopped is None
 
     async def side(self, place: Place) -> None:
@@ -227,7 +231,7 @@ class ChatGuard:
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
-    return [m for m in body.get("messages") or () if isinstance(m, dict)]
+    return dicts(body.get("messages"))
 
 
 def prompt_of(body: dict[str, Any]) -> str:
