@@ -16,7 +16,8 @@ _WORDS = (
     "sk-", "ghp_", "AKIA", "eyJ", "@", "4111 1111 1111 1111", "DE89", "password: ", "%41", "&#65;",
     "\\\\u0041", "\\\\x41", "http://", "ignore all previous instructions", "tool_calls", "function",
     "arguments", "choices", "delta", "content", "messages", "documents", "finish_reason", "index",
-    "rules:", "regex:", "when:", "mode: {canary: 0.5}", "```json", "null", "{1,9}", "(?i)", "\\xe2\\x80\\x8b",
+    "rules:", "regex:", "when:", "mode: {canary: 0.5}", "```json", "null", "{1,9}", "(?i)",
+    "\\xe2\\x80\\x8b",
 )  # fmt: skip
 
 

@@ -227,58 +227,34 @@ ESCAPE_BITS = (
 )  # fmt: skip
 
 
+@lru_cache
 def prefixes() -> tuple[str, ...]:
     """The beginnings of what rules look for, to be repeated without an end."""
-    return _prefixes()
-
-
-@lru_cache
-def _prefixes() -> tuple[str, ...]:
-    found = {
-        "eyJ",
-        "sk-",
-        "a@",
-        "a.",
-        "1 ",
-        "1-",
-        "00",
-        "+1 ",
-        "http://a:",
-        "![](",
-        "%4",
-        "&#",
-        "AA",
-    }
+    found = {"eyJ", "sk-", "a@", "a.", "1 ", "1-", "00", "+1 ", "http://a:", "![](", "%4", "&#"}
     for value in values():
         found.update(value.secret[:n] for n in (2, 4, 7))
         found.add((value.before + value.secret)[: len(value.before) + 3][-12:])
     return tuple(sorted(found))
 
 
+_NOISE: tuple[Callable[[random.Random], str], ...] = (
+    *(lambda source: " ".join(source.choices(WORDS, k=source.randint(1, 5))),) * 4,
+    lambda source: "".join(map(chr, source.choices(range(0x110000), k=source.randint(1, 12)))),
+    lambda source: "".join(source.choices(CONTROL + SURROGATES + ZERO_WIDTH + BIDI, k=4)),
+    lambda source: "".join(source.choices(ESCAPE_BITS, k=source.randint(1, 6))),
+    lambda source: "".join(source.choices("0123456789 -./", k=source.randint(4, 40))),
+    lambda source: "".join(source.choices(_SYMBOLS, k=source.randint(8, 40))),
+    lambda source: source.choice(prefixes()) * source.randint(1, 12),
+    lambda source: source.choice(_SINGLE) * source.randint(2, 40),
+    lambda source: json.dumps({"name": source.choice(WORDS), "arguments": source.choice(WORDS)}),
+)
+_SYMBOLS = string.ascii_letters + "0123456789+/_-"
+_SINGLE = "aA0 -._@=%&\\\"'{}[]()<>:/\u0430\u200b\u0301é中"
+
+
 def noise(source: random.Random) -> str:
     """Draw a piece of anything."""
-    kind = source.randrange(12)
-    if kind < 4:
-        return " ".join(source.choices(WORDS, k=source.randint(1, 5)))
-    if kind == 4:
-        return "".join(map(chr, source.choices(range(0x110000), k=source.randint(1, 12))))
-    if kind == 5:
-        return "".join(source.choices(CONTROL + SURROGATES + ZERO_WIDTH + BIDI, k=4))
-    if kind == 6:
-        return "".join(source.choices(ESCAPE_BITS, k=source.randint(1, 6)))
-    if kind == 7:
-        return "".join(source.choices("0123456789 -./", k=source.randint(4, 40)))
-    if kind == 8:
-        return "".join(
-            source.choices(string.ascii_letters + "0123456789+/_-", k=source.randint(8, 40))
-        )
-    if kind == 9:
-        return source.choice(prefixes()) * source.randint(1, 12)
-    if kind == 10:
-        return source.choice("aA0 -._@=%&\\\"'{}[]()<>:/\u0430\u200b\u0301é中") * source.randint(
-            2, 40
-        )
-    return json.dumps({"name": source.choice(WORDS), "arguments": {"q": source.choice(WORDS)}})
+    return source.choice(_NOISE)(source)
 
 
 #: What stands between a value and everything else, so that nothing can be read together with it.

@@ -347,7 +347,11 @@ def _other_chat(seed: bytes, source: random.Random) -> bytes:
     asked = json.dumps(_altered(json.loads(request), source, 0.03)).encode()
     if reply.startswith(b"data:"):
         events = [line[6:] for line in reply.split(b"\n\n") if line.startswith(b"data: {")]
-        other = (json.dumps(_reply(json.loads(event), source)) for event in events)
+        # In one of them: the same credential twice in a row is another text.
+        others = [json.loads(event) for event in events]
+        at = source.randrange(len(others))
+        others[at] = _reply(others[at], source)
+        other = map(json.dumps, others)
         said = b"".join(b"data: %b\n\n" % event.encode() for event in other)
     else:
         said = json.dumps(_reply(json.loads(reply), source)).encode()
@@ -362,7 +366,8 @@ def _reply(body: Any, source: random.Random) -> Any:
 
 _JUNK: tuple[Any, ...] = (
     None, 0, 5, -1, 1e300, True, "", "x", [], {}, [[]], [5], [None], {"a": 5}, {"text": 7},
-    "0" * 50, {"arguments": 5}, {"arguments": '{"a": [1'}, {"function": {"arguments": {"a": ["b"]}}}, "tool",
+    "0" * 50, {"arguments": 5}, {"arguments": '{"a": [1'}, "tool",
+    {"function": {"arguments": {"a": ["b"]}}},
 )  # fmt: skip
 
 
