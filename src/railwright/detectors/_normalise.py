@@ -284,8 +284,8 @@ def _unescaped(layer: Layer) -> Iterator[Layer]:
             ends.extend([span.end] * len(new))
         last = end
     _keep(layer, last, len(layer.text), pieces, starts, ends)
-    first = len(starts)
-    if layer.first < len(text):  # what is left may be context alone
+    first = 0 if layer.first == 0 else len(starts)
+    if 0 < layer.first < len(text):  # what is left may be context alone
         first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
     yield Layer("".join(pieces), starts, ends, layer.whole, "escapes", first)
 
