@@ -89,7 +89,8 @@ def run(seed: int, first: int, count: int, hang: float = 120.0) -> dict[str, Any
                 {"number": number, "kind": kind, "error": str(error), "input": repr(data)[:2000]}
             )
         kinds[kind] = kinds.get(kind, 0) + 1
-        slow.append(((time.process_time() - before) / (len(data) + 50), number))
+        if isinstance(data, str):
+            slow.append(((time.process_time() - before) / (len(data) + 50), number))
         slow = sorted(slow, reverse=True)[:_SHOWN] if len(slow) > 50 * _SHOWN else slow
     faulthandler.cancel_dump_traceback_later()
     return {

@@ -237,6 +237,7 @@ def prefixes() -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+_SYMBOLS = string.ascii_letters + "0123456789+/_-"
 _NOISE: tuple[Callable[[random.Random], str], ...] = (
     *(lambda source: " ".join(source.choices(WORDS, k=source.randint(1, 5))),) * 4,
     lambda source: "".join(map(chr, source.choices(range(0x110000), k=source.randint(1, 12)))),
@@ -248,7 +249,6 @@ _NOISE: tuple[Callable[[random.Random], str], ...] = (
     lambda source: source.choice(_SINGLE) * source.randint(2, 40),
     lambda source: json.dumps({"name": source.choice(WORDS), "arguments": source.choice(WORDS)}),
 )
-_SYMBOLS = string.ascii_letters + "0123456789+/_-"
 _SINGLE = "aA0 -._@=%&\\\"'{}[]()<>:/\u0430\u200b\u0301é中"
 
 
