@@ -176,12 +176,11 @@ class RuleEngine:
             if least < len(layer.text):
                 cut = min(cut, layer.span(least, least + 1).start)
             spans.extend(layer.span(*span) for span in (*found, *layer.encoded_runs()))
-        while True:
-            crossing = [s for s, e in spans if s < cut < e]
-            crossing += [s for s in (layer.begin(cut) for layer in layers) if s < cut]
-            if not crossing:
-                return max(start, cut)
-            cut = min(crossing)
+        cut = _outside(layers, cut)
+        for begin, end in sorted(spans, key=lambda span: span[1], reverse=True):
+            if begin < cut < end:
+                cut = _outside(layers, begin)
+        return max(start, cut)
 
     def _open(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
         """Return where in a layer begins what may go on, and the spans of possible matches."""
@@ -198,6 +197,13 @@ class RuleEngine:
     @cached_property
     def _horizon(self) -> Horizon:
         return Horizon((rule.parsed, max(0, rule.lookahead - 1)) for rule in self.rules)
+
+
+def _outside(layers: Sequence[Layer], cut: int) -> int:
+    """Return the cut, or the place before it that lies within no escape of any layer."""
+    while (least := min(layer.begin(cut) for layer in layers)) < cut:
+        cut = least
+    return cut
 
 
 def _order(found: Detection) -> tuple[int, int, str, float]:
