@@ -13,7 +13,7 @@ from typing import Any
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._finder import Finder, Hit
 from railwright.detectors._horizon import Horizon
-from railwright.detectors._normalise import Layer, encoded_tail, normalise
+from railwright.detectors._normalise import Layer, encoded_tail, escape_tail, normalise
 from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._rules import Rule, RulePack, digest_of
 from railwright.detectors.interface import Detection
@@ -107,21 +107,40 @@ class RuleEngine:
         cut = len(text)
         first = normal.plain_length(start) if start else 0
         spans: list[tuple[int, int]] = []
-        for layer in normal.growing(first):
-            least, found = self._horizon.run(layer.text, layer.first)
-            least = min(least, encoded_tail(layer.text, layer.first))
+        layers = list(normal.growing(first))
+        for layer in layers:
+            least, found = self._open(layer.text, layer.first)
             if least < len(layer.text):
                 cut = min(cut, layer.span(least, least + 1).start)
             spans.extend(layer.span(*span) for span in (*found, *layer.encoded_runs()))
-        while True:
-            crossing = [s for s, e in spans if s < cut < e]
-            if not crossing:
-                return max(start, cut)
-            cut = min(crossing)
+        cut = _outside(layers, cut)
+        for begin, end in sorted(spans, key=lambda span: span[1], reverse=True):
+            if begin < cut < end:
+                cut = _outside(layers, begin)
+        return max(start, cut)
+
+    def _open(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
+        """Return where in a layer begins what may go on, and the spans of possible matches."""
+        least, found = self._horizon.run(text, first)
+        least = min(least, encoded_tail(text, first))
+        begun = escape_tail(text, first)
+        if begun < len(text):
+            # The escape that begins here may turn into any character, one that goes on with what
+            # stands before it as well.
+            before = text[:begun]
+            least = min(least, self._horizon.run(before, first)[0], encoded_tail(before, first))
+        return least, found
 
     @cached_property
     def _horizon(self) -> Horizon:
         return Horizon((rule.parsed, max(0, rule.lookahead - 1)) for rule in self.rules)
+
+
+def _outside(layers: Sequence[Layer], cut: int) -> int:
+    """Return the cut, or the place before it that lies within no escape of any layer."""
+    while (least := min(layer.begin(cut) for layer in layers)) < cut:
+        cut = least
+    return cut
 
 
 def _order(found: Detection) -> tuple[int, int, str, float]:

@@ -13,6 +13,8 @@ from railwright.detectors._triggers import keywords_of
 
 #: Memory for the automaton of one rule, in bytes; without enough RE2 goes on with a slower one.
 _RULE_MEMORY = 32 << 20
+#: How often a rule is looked for where its match does not count, and the longest such rule.
+_LOOKS, _SHORT = 3, 64
 
 
 class Hit(NamedTuple):
@@ -67,9 +69,21 @@ class Finder:
             matches = []
             for low, high in ranges:
                 matches += find_all(self._search, data, max(start, low), min(size, high), least)
-        if not matches:
-            return []
-        rule = self.rule
+        out: list[Hit] = []
+        looks = _LOOKS if self.rule.max_length <= _SHORT else 1
+        while matches:
+            rejected = self._accept(text, data, matches, out)
+            looks -= 1
+            if not looks or not rejected:
+                break
+            matches = self._within(data, rejected)
+        return out
+
+    def _accept(
+        self, text: str, data: bytes, matches: list[Spans], out: list[Hit]
+    ) -> list[tuple[int, int]]:
+        """Add the matches that count to ``out``; return where the others stand in the bytes."""
+        rule, least = self.rule, self._least
         wholes: Spans = [spans[0] for spans in matches]
         values = [spans[self._group] for spans in matches] if self._group else wholes
         bytes_of = wholes
@@ -78,8 +92,9 @@ class Finder:
             wholes = characters(text, data, wholes)
             values = wholes if same else characters(text, data, values)
         before, after, confirm, near = self._before, self._after, self._confirm, self._near
-        out: list[Hit] = []
-        for (at, _), (begin, end), (first, last) in zip(bytes_of, wholes, values, strict=True):
+        rejected: list[tuple[int, int]] = []
+        for span, (begin, end), (first, last) in zip(bytes_of, wholes, values, strict=True):
+            rejected.append(span)
             if last - first < least:
                 continue
             if before is not None and begin and before(text, begin - 1):
@@ -87,11 +102,23 @@ class Finder:
             if after is not None and after(text, end):
                 continue
             score = rule.score
-            if near is not None and not self._is_near(text, data, at, begin):
+            if near is not None and not self._is_near(text, data, span[0], begin):
                 score = rule.alone
             if score and (confirm is None or confirm(text[first:last])):
                 out.append(Hit(rule, first, last, score))
-        return out
+                rejected.pop()
+        return rejected
+
+    def _within(self, data: bytes, rejected: list[tuple[int, int]]) -> list[Spans]:
+        """Return the next match that begins within each: one that does not count hides no other."""
+        reach = self.rule.max_length * 4 + _SHORT
+        size, search = len(data), self._search
+        found = (search(data, begin + 1, min(size, end + reach)) for begin, end in rejected)
+        return [
+            spans
+            for spans, (_, end) in zip(found, rejected, strict=True)
+            if spans is not None and spans[0][0] < end
+        ]
 
     def _is_near(self, text: str, data: bytes, at: int, begin: int) -> bool:
         """Say whether a keyword stands before the match."""

@@ -179,6 +179,13 @@ class Layer(NamedTuple):
             return Span(start, end)
         return Span(self.starts[start], self.ends[end - 1])
 
+    def begin(self, place: int) -> int:
+        """Return where the escape begins in which a place of the source lies, else the place."""
+        if self.starts is None or self.ends is None:
+            return place
+        at = bisect_right(self.starts, place) - 1
+        return self.starts[at] if at >= 0 and place < self.ends[at] else place
+
     def encoded_runs(self) -> Iterator[tuple[int, int]]:
         """Yield where runs stand that may be base64 or hex."""
         for pattern in (_ENCODED_RUN, _HEX_RUN):
@@ -350,8 +357,8 @@ def _unescaped(layer: Layer) -> Iterator[Layer]:
             ends.extend([span.end] * len(new))
         last = end
     _keep(layer, last, len(layer.text), pieces, starts, ends)
-    first = len(starts)  # where nothing is left to be sought
-    if layer.first < len(text):
+    first = 0 if layer.first == 0 else len(starts)
+    if 0 < layer.first < len(text):  # what is left may be context alone
         first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
     yield Layer("".join(pieces), starts, ends, layer.whole, "escapes", first)
 
@@ -436,11 +443,16 @@ def _readable(
 
 def encoded_tail(text: str, first: int = 0) -> int:
     """Return where an encoded run or an escape begins that may go on after ``text``."""
+    cut = escape_tail(text, first)
+    return max(first, min(cut, _run_tail(text, first), _hex_tail(text, first)))
+
+
+def escape_tail(text: str, first: int = 0) -> int:
+    """Return where an escape, or bytes of one character, begin that may go on after ``text``."""
     begun = _ESCAPE_BEGUN.search(text, max(first, len(text) - 12))
     cut = begun.start() if begun else len(text)
     before = _BYTES_BEFORE.search(text, max(first, cut - 12), cut)
-    cut = before.start() if before else cut
-    return max(first, min(cut, _run_tail(text, first), _hex_tail(text, first)))
+    return before.start() if before else cut
 
 
 def _run_tail(text: str, first: int) -> int:
