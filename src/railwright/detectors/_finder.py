@@ -102,8 +102,13 @@ class Finder:
             if after is not None and after(text, end):
                 continue
             score = rule.score
-            if near is not None and not self._is_near(text, data, span[0], begin):
-                score = rule.alone
+            if near is not None:
+                named = self._is_near(text, data, span, begin)
+                if not named:
+                    score = rule.alone
+                if named is None and not score:
+                    rejected.pop()  # none that begins within it has a keyword either
+                    continue
             if score and (confirm is None or confirm(text[first:last])):
                 out.append(Hit(rule, first, last, score))
                 rejected.pop()
@@ -120,10 +125,15 @@ class Finder:
             if spans is not None and spans[0][0] < end
         ]
 
-    def _is_near(self, text: str, data: bytes, at: int, begin: int) -> bool:
-        """Say whether a keyword stands before the match."""
+    def _is_near(self, text: str, data: bytes, span: tuple[int, int], begin: int) -> bool | None:
+        """Say whether a keyword stands before the match; None: not within it either."""
         assert self._near is not None
         window = self.rule.window
+        at, end = span
         if len(data) != len(text):
             window = len(text[max(0, begin - window) : begin].encode())
-        return self._near(data, max(0, at - window), at) is not None
+        low = max(0, at - window)
+        found = self._near(data, low, end)
+        if found is None:
+            return None
+        return found[0][1] <= at or self._near(data, low, at) is not None
