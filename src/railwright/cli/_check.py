@@ -61,17 +61,13 @@ def check(
     from railwright.gate import check as run_check
     from railwright.report import print_guard, print_verdict
 
-    budget: dict[str, float] = {}
-    if budget_calls is not None:
-        budget["calls"] = budget_calls
-    if budget_minutes is not None:
-        budget["minutes"] = budget_minutes
+    limits = {"calls": budget_calls, "minutes": budget_minutes}
     options = CheckOptions(
         seed=seed,
         resume=resume,
         fresh=fresh,
         only=only,
-        budget=budget,
+        budget={name: value for name, value in limits.items() if value is not None},
         concurrency=concurrency,
         without_guard=without_guard,
     )
