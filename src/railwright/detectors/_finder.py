@@ -54,6 +54,9 @@ class Finder:
             self._near = search_of(
                 compiled(re2, keywords_of(rule), max_mem=_RULE_MEMORY, never_capture=True)
             )
+        longest = rule.max_length
+        self._looks = _LOOKS if longest <= _SHORT else 1
+        self._reach = 4 * longest + _SHORT
         self._before = _match_of(rule.not_before)
         self._after = _match_of(fold_pattern(rule.not_after))
 
@@ -70,7 +73,7 @@ class Finder:
             for low, high in ranges:
                 matches += find_all(self._search, data, max(start, low), min(size, high), least)
         out: list[Hit] = []
-        looks = _LOOKS if self.rule.max_length <= _SHORT else 1
+        looks = self._looks
         while matches:
             rejected = self._accept(text, data, matches, out)
             looks -= 1
@@ -116,8 +119,7 @@ class Finder:
 
     def _within(self, data: bytes, rejected: list[tuple[int, int]]) -> list[Spans]:
         """Return the next match that begins within each: one that does not count hides no other."""
-        reach = self.rule.max_length * 4 + _SHORT
-        size, search = len(data), self._search
+        size, search, reach = len(data), self._search, self._reach
         found = (search(data, begin + 1, min(size, end + reach)) for begin, end in rejected)
         return [
             spans
