@@ -105,7 +105,9 @@ _ESCAPE_BEGUN = re.compile(
 )
 # Whole bytes that may be part of a character that is not complete yet.
 _BYTES_BEFORE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}){1,3}\Z")
-_HEX_TAIL = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?){0,2000}(?:0x?|\\x?)?[0-9a-fA-F]?\Z")
+_HEX_BEGUN = re.compile(r"(?:0x?|\\x?)?[0-9a-fA-F]?\Z")
+_HEX_PARTIAL = 3
+_hex_unit = re.compile(_HEX_UNIT).match
 _HEX_ALPHABET = frozenset("0123456789abcdefABCDEFx\\ :,")
 _RUN_PIECE = re.compile(rf"[A-Za-z0-9+/_-]{{1,{MAX_RUN}}}={{0,2}}|=")
 _RUN_ALPHABET = re.compile(r"[^A-Za-z0-9+/_=-]")
@@ -466,11 +468,19 @@ def _run_tail(text: str, first: int) -> int:
 
 
 def _hex_tail(text: str, first: int) -> int:
-    at = len(text)
-    while at > first and text[at - 1] in _HEX_ALPHABET:
+    at = cut = size = len(text)
+    # Backwards from the end: where units begin that go on to it. A unit has at most five
+    # characters, so none leads over five places from which none goes on.
+    on = (True, False, False, False, False)  # from this place, and from the four after it
+    while at > first and True in on and text[at - 1] in _HEX_ALPHABET:
         at -= 1
-    found = _HEX_TAIL.search(text, at)
-    cut = found.start() if found else len(text)
+        unit = _hex_unit(text, at)
+        goes = unit is not None and on[unit.end() - at - 1]
+        if not goes and size - at <= _HEX_PARTIAL:
+            goes = _HEX_BEGUN.match(text, at) is not None
+        if goes:
+            cut = at
+        on = (goes, *on[:4])
     for piece in _HEX_RUN.find(text, first):
         if piece.end() > cut and _HEX_RUN.is_full(piece.group()):
             cut = piece.end()

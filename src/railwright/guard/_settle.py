@@ -125,10 +125,13 @@ class Settling:
         while agreed < len(self._sources):
             for source in self._sources:
                 now = source.safe_cut(text[:cut], self._context)
+                back = 0
                 while self._context < now < cut and text[now] in _ESCAPES:
                     # An escape may turn into what lengthens a match that seems to end before it.
-                    cut, now = now, source.safe_cut(text[:now], self._context)
-                    agreed = 0
+                    # Any earlier place will do as well: rows of escapes are left in long steps.
+                    cut = max(self._context, now - back)
+                    now = source.safe_cut(text[:cut], self._context)
+                    agreed, back = 0, 2 * back + 1
                 agreed = agreed + 1 if now == cut else 1
                 cut = now
         return cut
