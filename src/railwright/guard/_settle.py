@@ -24,6 +24,8 @@ CAP = 8192
 _RUN, _BEYOND = 1100, 16
 #: An unsettled text longer than this is looked at again only after it has grown by an eighth.
 _SHORT = 128
+#: Times that sources are asked about each other's places before larger steps back are taken.
+_ROUNDS = 4
 #: Characters that one character may be written with (``&#x0000041;``), twice over.
 _ESCAPED = 24
 _ESCAPES = "%&\\"
@@ -118,14 +120,13 @@ class Settling:
         self._looked = self.held
 
     def _cut(self, end: int) -> int:
-        """Return the largest position that is safe for every source."""
+        """Return a position that is safe for every source; nearly always the largest."""
         text = self._text[:end]
         cut = end
-        agreed = 0
+        agreed = rounds = back = 0
         while agreed < len(self._sources):
             for source in self._sources:
                 now = source.safe_cut(text[:cut], self._context)
-                back = 0
                 while self._context < now < cut and text[now] in _ESCAPES:
                     # An escape may turn into what lengthens a match that seems to end before it.
                     # Any earlier place will do as well: rows of escapes are left in long steps.
@@ -134,6 +135,12 @@ class Settling:
                     agreed, back = 0, 2 * back + 1
                 agreed = agreed + 1 if now == cut else 1
                 cut = now
+                if cut <= self._context:
+                    return cut
+            rounds += 1
+            if rounds > _ROUNDS and agreed < len(self._sources):
+                # Sources that go back by turns: the steps grow here too.
+                cut, agreed, back = max(self._context, cut - back), 0, 2 * back + 1
         return cut
 
     def _force(self, end: int, out: list[Settled]) -> None:
