@@ -6,7 +6,7 @@ keyword is represented in it by its keywords. RE2 has no backtracking: time is l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -103,21 +103,35 @@ class RuleEngine:
         or whose next characters decide about them, are held back, and so are the beginnings of
         encoded runs.
         """
+        return self.cuts(text, start)(len(text))
+
+    def cuts(self, text: str, start: int = 0) -> Callable[[int], int]:
+        """Return a function like ``safe_cut`` that is told how large the position may be.
+
+        The text is read once, here, however often the function is asked; what it is told may only
+        fall from one call to the next.
+        """
         normal = normalise(text)
-        cut = len(text)
         first = normal.plain_length(start) if start else 0
-        spans: list[tuple[int, int]] = []
         layers = list(normal.growing(first))
+        least = len(text)
+        spans: list[tuple[int, int]] = []
         for layer in layers:
-            least, found = self._open(layer.text, layer.first)
-            if least < len(layer.text):
-                cut = min(cut, layer.span(least, least + 1).start)
+            open_, found = self._open(layer.text, layer.first)
+            if open_ < len(layer.text):
+                least = min(least, layer.span(open_, open_ + 1).start)
             spans.extend(layer.span(*span) for span in (*found, *layer.encoded_runs()))
-        cut = _outside(layers, cut)
-        for begin, end in sorted(spans, key=lambda span: span[1], reverse=True):
-            if begin < cut < end:
-                cut = _outside(layers, begin)
-        return max(start, cut)
+        spans.sort(key=_end)
+
+        def at_most(most: int) -> int:
+            cut = _outside(layers, min(most, least))
+            while spans and spans[-1][1] > cut:
+                begin, _ = spans.pop()
+                if begin < cut:
+                    cut = _outside(layers, begin)
+            return max(start, cut)
+
+        return at_most
 
     def _open(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
         """Return where in a layer begins what may go on, and the spans of possible matches."""
@@ -141,6 +155,10 @@ def _outside(layers: Sequence[Layer], cut: int) -> int:
     while (least := min(layer.begin(cut) for layer in layers)) < cut:
         cut = least
     return cut
+
+
+def _end(span: tuple[int, int]) -> int:
+    return span[1]
 
 
 def _order(found: Detection) -> tuple[int, int, str, float]:
