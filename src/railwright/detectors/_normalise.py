@@ -470,9 +470,11 @@ def _run_tail(text: str, first: int) -> int:
 def _hex_tail(text: str, first: int) -> int:
     at = cut = size = len(text)
     # Backwards from the end: where units begin that go on to it. A unit has at most five
-    # characters, so none leads over five places from which none goes on.
+    # characters, so none leads over five places from which none goes on. A longer tail than
+    # this holds a run of full length, which is read by itself and ends what goes on.
+    least = max(first, size - 4 * MAX_RUN)
     on = (True, False, False, False, False)  # from this place, and from the four after it
-    while at > first and True in on and text[at - 1] in _HEX_ALPHABET:
+    while at > least and True in on and text[at - 1] in _HEX_ALPHABET:
         at -= 1
         unit = _hex_unit(text, at)
         goes = unit is not None and on[unit.end() - at - 1]
