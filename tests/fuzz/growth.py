@@ -24,9 +24,7 @@ def cost(work: Callable[[Any], object], given: Any, repeats: int = 3) -> float:
     return best
 
 
-def growth(
-    work: Callable[[Any], object], make: Callable[[int], Any], first: int = _FIRST
-) -> float:
+def growth(work: Callable[[Any], object], make: Callable[[int], Any], first: int = _FIRST) -> float:
     """Return how many times longer eight times the input takes; the least of some tries."""
     size = first
     while size < _LARGEST and cost(work, make(size), 1) < _LEAST_S:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import Any
 
+from railwright.detectors._emphasis import EMPHASIS, without_emphasis
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._finder import Finder, Hit
 from railwright.detectors._horizon import Horizon
@@ -44,7 +45,7 @@ class RuleEngine:
         #: Changes whenever what is found may change.
         self.digest = digest_of(self.rules)
         #: Plain characters before a match that may decide about it.
-        self.lookbehind = max((rule.lookbehind for rule in self.rules), default=1)
+        self.lookbehind = max((rule.lookbehind for rule in self.rules), default=1) + EMPHASIS
         #: The longest match of any rule, in plain characters.
         self.max_length = max((rule.max_length for rule in self.rules), default=0)
         re2 = _re2(self.rules)
@@ -60,6 +61,8 @@ class RuleEngine:
         normal = normalise(text)
         first = normal.plain_length(start) if start else 0
         found, encoded = self._read(normal.text, normal.data, first)
+        if "_" in normal.text:
+            found = [*found, *self._emphasised(normal.text, first)]
         if not found and not encoded:
             return []
         out = [_detection(normal.layer, hit) for hit in found]
@@ -68,11 +71,10 @@ class RuleEngine:
             for view in normal.views(first, encoded):
                 hits, _ = self._read(view.text, view.text.encode(), view.first, decoded=True)
                 read.extend(_detection(view, hit) for hit in hits)
-        if read:
-            # The same finding may stand in several views.
-            out = list({*out, *read})
+        out.extend(read)
         if len(out) > 1:
-            out.sort(key=_order)
+            # The same finding may stand in several views.
+            out = sorted(set(out), key=_order)
         return out
 
     def _read(
@@ -88,6 +90,18 @@ class RuleEngine:
             if not decoded or finder.rule.decoded:
                 found.extend(finder.find(text, data, start, ranges))
         return found, encoded
+
+    def _emphasised(self, text: str, first: int) -> list[Hit]:
+        """Return what rules find right beside an underscore of emphasis."""
+        bare = without_emphasis(text, first)
+        if bare is text:
+            return []
+        hits, _ = self._read(bare, bare.encode(), first)
+        return [
+            hit
+            for hit in hits
+            if "_" in (text[hit.start - 1 : hit.start], text[hit.end : hit.end + 1])
+        ]
 
     def _compile(self, index: int) -> Finder:
         finder = Finder(self._re2, self.rules[index])
@@ -118,6 +132,9 @@ class RuleEngine:
         spans: list[tuple[int, int]] = []
         for layer in layers:
             open_, found = self._open(layer.text, layer.first)
+            if layer is layers[0] and "_" in layer.text:
+                unsure, more = self._beside_emphasis(layer.text, layer.first)
+                open_, found = min(open_, unsure), [*found, *more]
             if open_ < len(layer.text):
                 least = min(least, layer.span(open_, open_ + 1).start)
             spans.extend(layer.span(*span) for span in (*found, *layer.encoded_runs()))
@@ -143,6 +160,19 @@ class RuleEngine:
             # stands before it as well.
             before = text[:begun]
             least = min(least, self._horizon.run(before, first)[0], encoded_tail(before, first))
+        return least, found
+
+    def _beside_emphasis(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
+        """Return the same where underscores of emphasis are none of a match's neighbours."""
+        least = len(text)
+        found: list[tuple[int, int]] = []
+        bare = without_emphasis(text, first)
+        if bare is not text:
+            least, found = self._horizon.run(bare, first)
+        before = bare[: len(text.rstrip("_"))] if text.endswith("_") else ""
+        if len(before) > first:
+            # What follows says whether these underscores are emphasis, and end what stands there.
+            least = min(least, self._horizon.run(before, first)[0])
         return least, found
 
     @cached_property
