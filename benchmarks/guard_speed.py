@@ -9,9 +9,9 @@ whose ``label`` is 1 are left out), in an order drawn by lot. Prints, in one run
 - the ratio to Python's ``re``: every rule compiled by ``re`` and run by ``finditer``, with offsets
   (bars: 40 over 1 KB, 100 over 10 KB in which nothing is found);
 - one text of 1 KB against its limit, and the ratio: at most one candidate, by rules and by every
-  stage of the default policy without a classifier (50 µs), with classifiers (300 µs); five times
-  that for non-ASCII and dense text (records of personal data; and, harder, the examples of all
-  rules);
+  stage of the default policy (50 µs; 300 µs where it asks a classifier), with both classifiers
+  (300 µs); five times that for non-ASCII and dense text (records of personal data; and, harder, the
+  examples of all rules);
 - of the rules' time, the share that google-re2 itself takes, which no Python code can go below.
 
 CPU time of the thread: the median over texts, of each the least of three rounds over all of them

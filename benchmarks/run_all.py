@@ -2,8 +2,8 @@
 
 Exit code 1 when any misses its limit. The others take a folder of public data or of peers as their
 argument: ``classifier_quality.py``, ``minilm_quality.py``, ``framework_ids.py``,
-``refusal_quality.py``, ``load_public_sets.py``, ``national_checks.py``, ``pii_quality.py`` and
-``runner_speed.py --inspect VENV``.
+``garak_guard.py``, ``refusal_quality.py``, ``load_public_sets.py``, ``national_checks.py``,
+``pii_quality.py`` and ``runner_speed.py --inspect VENV``.
 """
 
 from __future__ import annotations

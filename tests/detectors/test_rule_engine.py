@@ -168,12 +168,13 @@ def test_a_finished_match_waits_until_it_cannot_grow() -> None:
     assert REDACTING.safe_cut(text + "! So") == len(text) + 2
 
 
-def test_resolve_spans_all_that_overlaps_and_the_longest_names_it() -> None:
+def test_resolve_spans_all_that_overlaps_and_the_surest_names_it() -> None:
     a = Detection(0, 10, "a", 0.9, "r1")
     b = Detection(8, 20, "b", 0.5, "r2")
     c = Detection(20, 22, "c", 1.0, "r3")
     inner = Detection(9, 10, "d", 1.0, "r0")
-    assert resolve([c, inner, b, a]) == [Detection(0, 20, "b", 0.5, "r2"), c]
+    assert resolve([c, inner, b, a]) == [Detection(0, 20, "d", 1.0, "r0"), c]
+    assert resolve([b, a]) == [Detection(0, 20, "a", 0.9, "r1")]
     same = Detection(0, 10, "z", 0.95, "r9")
     assert resolve([a, same]) == [same]
     assert resolve([]) == []

@@ -84,6 +84,9 @@ def test_stopped_questions_reach_no_model_and_unchanged_ones_are_not_asked_twice
             hidden = earlier.output.replace("AKIAQ4XVZ2L7MNB3RTYU", "[SECRET]")
             assert (sample.output, sample.calls) == (hidden, 0)
             assert sample.finished_at == pytest.approx(earlier.finished_at, abs=5)
+    touched = next(change for change in effect.gates if change.gate == "secrets")
+    assert touched.touched == touched.screened.k  # all were asked both ways, once each
+    assert touched.broken == 0
     assert effect.asked == sum(sample.calls for sample in behind) <= len(new)
     assert effect.samples == len(behind) == effect.stopped + effect.reused + effect.asked
 
@@ -149,6 +152,9 @@ def test_a_budget_holds_over_both_runs(bot: Path) -> None:
     assert len(asked(bot)) <= 9
     assert found.bare is not None
     assert found.bare.outcome.calls == 6
+    assert found.verdict.guard is not None
+    change = next(c for c in found.verdict.guard.gates if c.gate == "secrets")
+    assert change.touched < change.screened.k
 
 
 def test_the_report_shows_both_sides(bot: Path) -> None:

@@ -402,3 +402,10 @@ def test_a_stream_that_no_rule_can_change_is_not_held_back(word: Callable[..., W
     assert stream.close() == ""
     assert stream.verdict is not None
     assert stream.verdict.action == "flag"
+
+
+def test_a_doubtful_finding_around_a_sure_one_does_not_let_it_through() -> None:
+    text = "![Data][]\n\n[Data]: https://pics.example/logo.png?azure=[INFO]"
+    verdict = Guard.default(2).check("output", text)
+    assert verdict.action == "rewrite"
+    assert "pics.example" not in verdict.text

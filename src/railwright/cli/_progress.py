@@ -46,6 +46,8 @@ class CheckProgress:
         detail = _detail(event)
         if schedule is not None:
             detail = f"{schedule.decided}/{schedule.suites} suites settled, {detail}"
+        if event.seconds < self._last:  # a further run has begun
+            self._last = 0.0
         if self._bar is not None:
             if self._task is None:
                 self._task = self._bar.add_task("running", total=event.total, detail=detail)

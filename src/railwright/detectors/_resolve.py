@@ -11,8 +11,9 @@ def resolve(detections: Sequence[Detection]) -> list[Detection]:
     """Return findings that do not overlap, in order: what redaction acts on.
 
     Findings that share at least one character become one that spans them all, so that nothing
-    found stays readable; it keeps label, score, rule and detector of the longest (then the surer,
-    then the first, then the smaller rule id). Findings that merely touch stay apart.
+    found stays readable; it keeps label, score, rule and detector of the surest (then the longest,
+    then the first, then the smaller rule id): a longer but doubtful finding around it must not
+    carry it under a threshold. Findings that merely touch stay apart.
     """
     out: list[Detection] = []
     best: Detection | None = None
@@ -31,8 +32,8 @@ def resolve(detections: Sequence[Detection]) -> list[Detection]:
     return out
 
 
-def _rank(found: Detection) -> tuple[int, float, int, str]:
-    return (found.start - found.end, -found.score, found.start, found.rule)
+def _rank(found: Detection) -> tuple[float, int, int, str]:
+    return (-found.score, found.start - found.end, found.start, found.rule)
 
 
 def _spanning(best: Detection, start: int, end: int) -> Detection:

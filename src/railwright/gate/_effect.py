@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from railwright.cases import Case
 from railwright.evaluate import METRICS, Sample, iter_samples
-from railwright.gate._lane import Lane
+from railwright.gate._touched import Outcomes, Screened
 from railwright.gate._types import Bounds, GateChange, GateVerdict, GuardEffect, Verdict
-from railwright.guard import Guard, GuardedTarget, intervention
+from railwright.guard import Guard, intervention
 from railwright.stats import clopper_pearson, paired_difference
-from railwright.targets import Request
 
 CONFIDENCE = 0.95
 _QUESTION = ("input", "retrieved", "tool_result", "memory")
 _ANSWER = ("output", "tool_call")
-_STOPPED = frozenset({"ask", "block"})
-_EDITED = frozenset({"redact", "rewrite"}) | _STOPPED
-
-Outcomes = Mapping[str, Mapping[str, bool | None]]
-"""By suite, whether each source failed; None without a usable outcome."""
+_EDITED = frozenset({"redact", "rewrite", "ask", "block"})
 
 
 class _Count:
@@ -61,52 +54,27 @@ class _Count:
             self.harmless[source] = self.harmless.get(source, False) or blocked
 
 
-class _Screen:
-    """What the guard does to the questions of each suite, over all of its sources."""
+class Side(NamedTuple):
+    """One of the two: its verdict, its outcomes, those of touched sources, its run folder."""
 
-    def __init__(self, target: GuardedTarget, lanes: Iterable[Lane]) -> None:
-        self.stopped: dict[str, list[bool]] = {}
-        self.touched: dict[str, list[bool]] = {}
-        asyncio.run(self._run(target, lanes))
-
-    async def _run(self, target: GuardedTarget, lanes: Iterable[Lane]) -> None:
-        for lane in lanes:
-            found = [[await target.screen(_asked(c)) for c in u.cases] for u in lane.units]
-            self.stopped[lane.suite] = [bool(_STOPPED & set(actions)) for actions in found]
-            self.touched[lane.suite] = [bool(_EDITED & set(actions)) for actions in found]
-
-
-def _asked(case: Case) -> Request:
-    return Request(
-        messages=case.messages,
-        documents=case.documents,
-        tenant=case.tenant,
-        variables=case.variables,
-    )
+    verdict: Verdict
+    outcomes: Outcomes
+    touched: Outcomes
+    run_dir: Path
 
 
 def effect_of(
-    guard: Guard,
-    target: GuardedTarget,
-    lanes: Sequence[Lane],
-    bare: tuple[Verdict, Outcomes, Path],
-    guarded: tuple[Verdict, Outcomes, Path],
+    guard: Guard, screened: Mapping[str, Screened], bare: Side, guarded: Side
 ) -> GuardEffect:
-    """Compare two checks of one system, each as (verdict, outcomes by suite, run folder).
-
-    ``lanes`` are those of the guarded run: all sources of its suites, reached or not.
-    """
-    verdict = guarded[0]
-    screen = _Screen(target, lanes)
+    """Compare two checks of one system, without and with its guard."""
+    verdict = guarded.verdict
     benign = {g.suite for g in verdict.gates if _answer_is_due(g)}
     count = _Count(benign)
-    for sample in iter_samples(guarded[2]):
+    for sample in iter_samples(guarded.run_dir):
         count.add(sample)
-    answers = [1000 * s.latency_s for s in iter_samples(bare[2]) if s.latency_s > 0]
-    gates = [
-        _change(g, bare[0], bare[1], guarded[1], screen.touched.get(g.suite, ()))
-        for g in verdict.gates
-    ]
+    answers = [1000 * s.latency_s for s in iter_samples(bare.run_dir) if s.latency_s > 0]
+    gates = [_change(g, bare, guarded, screened.get(g.suite)) for g in verdict.gates]
+    stops = [stop for name in benign if name in screened for stop in screened[name].stopped]
     counts = count.counts
     return GuardEffect(
         policy=guard.plan.id,
@@ -114,7 +82,7 @@ def effect_of(
         tier=guard.plan.tier,
         gates=tuple(change for change in gates if change is not None),
         harmless=_bounds(count.harmless.values()),
-        harmless_screened=_bounds(x for name in benign for x in screen.stopped.get(name, ())),
+        harmless_screened=_bounds(stops),
         samples=counts["samples"],
         stopped=counts["stopped"],
         cut=counts["cut"],
@@ -136,25 +104,17 @@ def _answer_is_due(gate: GateVerdict) -> bool:
 
 
 def _change(
-    after: GateVerdict,
-    bare: Verdict,
-    before_of: Outcomes,
-    after_of: Outcomes,
-    touched: Iterable[bool],
+    after: GateVerdict, bare: Side, guarded: Side, screened: Screened | None
 ) -> GateChange | None:
-    """The change of one gate over the sources that both runs scored."""
+    """The change of one gate over the sources that both runs scored, and over the touched ones."""
     if after.outcome == "not_applicable":
         return None
-    before = bare.gate(after.id)
-    first, second = before_of.get(after.suite, {}), after_of.get(after.suite, {})
-    both = [
-        (first[source], second[source])
-        for source in first.keys() & second.keys()
-        if first[source] is not None and second[source] is not None
-    ]
-    better = sum(bool(was) and not now for was, now in both)
-    worse = sum(bool(now) and not was for was, now in both)
+    before = bare.verdict.gate(after.id)
+    both = _paired(bare.outcomes, guarded.outcomes, after.suite)
+    better, worse = _discordant(both)
     difference, low, high = paired_difference(worse, better, len(both), CONFIDENCE)
+    touched = _paired(bare.touched, guarded.touched, after.suite)
+    mended, broken = _discordant(touched)
     return GateChange(
         gate=after.id,
         before=before.outcome,
@@ -167,7 +127,26 @@ def _change(
         low=low,
         high=high,
         confidence=CONFIDENCE,
-        screened=_bounds(touched),
+        screened=_bounds(screened.touched if screened else ()),
+        touched=len(touched),
+        mended=mended,
+        broken=broken,
+    )
+
+
+def _paired(before: Outcomes, after: Outcomes, suite: str) -> list[tuple[bool, bool]]:
+    """(failed without, failed with) of each source that both sides scored."""
+    first, second = before.get(suite, {}), after.get(suite, {})
+    found = [(first[source], second[source]) for source in first.keys() & second.keys()]
+    return [(was, now) for was, now in found if was is not None and now is not None]
+
+
+def _discordant(pairs: Iterable[tuple[bool, bool]]) -> tuple[int, int]:
+    """How many failed only without, and how many only with the guard."""
+    listed = list(pairs)
+    return (
+        sum(was and not now for was, now in listed),
+        sum(now and not was for was, now in listed),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 SUFFIX = "-guarded"
 """Ends the id under which the guarded system's evidence is kept; the bare one keeps its id."""
-FIRST_SHARE = 2 / 3
-"""Part of a budget that the run without the guard may spend; the other gets what is left."""
+FIRST_SHARE, TOUCHED_SHARE, GUARDED_SHARE = 2 / 3, 5 / 6, 11 / 12
+"""Parts of a budget after which must have ended: the run without the guard, the questions that the
+guard touches without it, the run behind the guard. The touched ones behind it get the rest."""
 
 
 @dataclass(frozen=True)
@@ -101,19 +102,16 @@ def earlier_answers(cache: Cache, target: Target, bare: Bare) -> Earlier:
 
 
 def part_of(
-    whole: Mapping[str, float | None], share: float, spent: RunOutcome | None
+    whole: Mapping[str, float | None], share: float, spent: Sequence[RunOutcome]
 ) -> dict[str, float | None]:
-    """A share of each limit, less what an earlier run spent of it."""
-    used: dict[str, float] = {}
-    if spent is not None:
-        tokens = spent.spent.input_tokens + spent.spent.output_tokens
-        used = {
-            "calls": spent.spent.calls,
-            "tokens": tokens,
-            "money": spent.spent.cost,
-            "minutes": spent.seconds / 60,
-        }
+    """A share of each limit, less what earlier runs spent of it."""
+    used = {
+        "calls": sum(each.spent.calls for each in spent),
+        "tokens": sum(each.spent.input_tokens + each.spent.output_tokens for each in spent),
+        "money": sum(each.spent.cost for each in spent),
+        "minutes": sum(each.seconds for each in spent) / 60,
+    }
     return {
-        name: None if limit is None else max(0.0, limit * share - used.get(name, 0.0))
+        name: None if limit is None else max(0.0, limit * share - used[name])
         for name, limit in whole.items()
     }

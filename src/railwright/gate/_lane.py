@@ -119,7 +119,7 @@ class Lane:
     def __init__(
         self, suite: str, metric: str, units: Sequence[Unit], claims: Sequence[Claim]
     ) -> None:
-        self.suite = suite
+        self.suite, self.metric = suite, metric
         self.units = units
         self.claims = claims
         sizes = [len(unit.cases) for unit in units]

@@ -68,7 +68,7 @@ def load_baseline(
     folder = find_baseline(system, suite, suite_digest)
     if folder is None:
         return None
-    outcomes = {unit.source: _source_counter(metric, unit) for unit in units}
+    outcomes = {unit.source: source_counter(metric, unit) for unit in units}
     for sample in iter_samples(folder):
         if sample.suite == suite and sample.source in outcomes:
             outcomes[sample.source].add(sample)
@@ -83,7 +83,8 @@ def load_baseline(
     return Baseline(folder.name, recompute_digest(folder), failed, asked)
 
 
-def _source_counter(metric: str, unit: Unit) -> Accumulator:
+def source_counter(metric: str, unit: Unit) -> Accumulator:
+    """Count one source alone."""
     counter = Accumulator(metric)
     for case in unit.cases:
         counter.register(case)

@@ -7,20 +7,27 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from railwright.evaluate import RunOutcome
 from railwright.gate._guarded import (
     FIRST_SHARE,
+    GUARDED_SHARE,
+    TOUCHED_SHARE,
     Bare,
     guarded_suites,
     guarded_target,
 )
 from railwright.gate._plan import CheckPlan
 from railwright.gate._session import CheckOptions, OnProgress, Session
+from railwright.gate._suites import Suites
 from railwright.gate._types import Verdict
 from railwright.targets import TargetError
+
+if TYPE_CHECKING:
+    from railwright.guard import Guard
 
 
 @dataclass(frozen=True)
@@ -67,19 +74,46 @@ def check(
     bare = _check_one(session, on_progress)
     if bare.outcome.reason in ("interrupted", "fatal"):
         return bare
-    from railwright.gate._effect import effect_of  # of use behind a guard only
+    return _behind_guard(folder, options, bare, session, behind, on_progress)
+
+
+def _behind_guard(
+    folder: Path,
+    options: CheckOptions,
+    bare: CheckResult,
+    session: Session,
+    behind: tuple[Suites, Guard],
+    on_progress: OnProgress | None,
+) -> CheckResult:
+    """The second run, and what the guard touches in both; then the two compared."""
+    from railwright.gate._effect import Side, effect_of  # of use behind a guard only
+    from railwright.gate._touched import ask_touched, screen
 
     suites, guard = behind
-    second = Session(folder, options, suites=suites, guard=guard)
-    second.bare = Bare(session.subject, bare.plan.epoch)
-    second.spent = bare.outcome
-    found = _check_one(second, on_progress)
+    spent = [bare.outcome]
+
+    def opened(share: float, own: Suites, at_work: Guard | None = None) -> Session:
+        made = Session(folder, options, suites=own, guard=at_work)
+        made.share, made.spent = share, list(spent)
+        made.bare = Bare(session.subject, bare.plan.epoch) if at_work is not None else None
+        return made
+
+    lanes = bare.plan.lanes()
+    screened = asyncio.run(screen(guarded_target(suites.system, guard), lanes))
+    first = opened(TOUCHED_SHARE, session.suites)
+    before, ended = asyncio.run(ask_touched(first, bare.plan, lanes, screened, on_progress))
+    spent += [ended] if ended else []
+    if ended is not None and ended.interrupted:
+        return bare
+    found = _check_one(opened(GUARDED_SHARE, suites, guard), on_progress)
+    spent.append(found.outcome)
+    third = opened(1.0, suites, guard)
+    after, _ = asyncio.run(ask_touched(third, found.plan, lanes, screened, on_progress))
     effect = effect_of(
         guard,
-        guarded_target(second.system, guard),
-        found.plan.lanes(),
-        (bare.verdict, bare.outcomes, bare.run_dir),
-        (found.verdict, found.outcomes, found.run_dir),
+        screened,
+        Side(bare.verdict, bare.outcomes, before, bare.run_dir),
+        Side(found.verdict, found.outcomes, after, found.run_dir),
     )
     verdict = msgspec.structs.replace(found.verdict, guard=effect)
     return replace(found, verdict=verdict, bare=bare)

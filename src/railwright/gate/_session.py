@@ -19,6 +19,7 @@ from railwright.evaluate import (
     Sample,
     Scorer,
     Task,
+    TaskSource,
     run,
 )
 from railwright.gate._attempts import outcomes
@@ -55,7 +56,8 @@ from railwright.targets import Target, config_from, open_target
 if TYPE_CHECKING:
     from railwright.guard import Guard
 
-OnProgress = Callable[[Progress, Schedule], None]
+OnProgress = Callable[[Progress, Schedule | None], None]
+"""Told of progress, with the schedule where gates are being decided."""
 SVR = "https://in-toto.io/attestation/svr/v0.2"
 
 
@@ -90,7 +92,7 @@ class Session:
         self.options = options
         self.suites = suites or sound_suites(folder)
         self.share = 1.0
-        self.spent: RunOutcome | None = None
+        self.spent: list[RunOutcome] = []
         self.bare: Bare | None = None
         self.system: System = self.suites.system
         self.subject = subject(self.system)
@@ -192,16 +194,25 @@ class Session:
             held=self._held(plan),
             on_sample=count,
         )
-        rai = self.system.root / "rai"
+        with RunStore.open(folder, self.manifest(plan)) as store:
+            tell = (lambda event: on_progress(event, schedule)) if on_progress else None
+            outcome = await self.ask(schedule, store, tell)
+            seal = store.seal(counted={lane.suite: lane.counted for lane in lanes})
+        return outcome, tallies, seal.digest
+
+    async def ask(
+        self,
+        source: TaskSource,
+        store: RunStore,
+        on_event: Callable[[Progress], None] | None = None,
+    ) -> RunOutcome:
+        """Work through tasks within the budget, with the cache; closes the target."""
         try:
-            with (
-                RunStore.open(folder, self.manifest(plan)) as store,
-                Cache(rai / "cache.sqlite") as cache,
-            ):
+            with Cache(self.system.root / "rai" / "cache.sqlite") as cache:
                 if self.guarded is not None and self.bare is not None:
                     self.guarded.earlier = earlier_answers(cache, self.guarded.bare, self.bare)
-                outcome = await run(
-                    schedule,
+                return await run(
+                    source,
                     self.target,
                     self.scorer_of,
                     store,
@@ -209,12 +220,10 @@ class Session:
                     budget=self.budget(),
                     cache=cache,
                     subject=self.subject.digest,
-                    on_event=(lambda event: on_progress(event, schedule)) if on_progress else None,
+                    on_event=on_event,
                 )
-                seal = store.seal(counted={lane.suite: lane.counted for lane in lanes})
         finally:
             await self.target.close()
-        return outcome, tallies, seal.digest
 
     def scorer_of(self, task: Task) -> Scorer:
         """The scorer of a task's suite."""

@@ -125,6 +125,8 @@ class GateChange(msgspec.Struct, frozen=True):
     guard and ``worse`` only with it; ``low`` and ``high`` bound the difference of the failure
     rates (with less without), each one-sided at ``confidence``. ``screened`` counts, over all
     sources of the suite, those of which the guard stops or changes a question: that takes no call.
+    ``touched`` of these were asked without and with the guard, in the order or beside it:
+    ``mended`` failed only without, ``broken`` only with it.
     """
 
     gate: str
@@ -139,6 +141,9 @@ class GateChange(msgspec.Struct, frozen=True):
     high: float
     confidence: float
     screened: Bounds
+    touched: int = 0
+    mended: int = 0
+    broken: int = 0
 
     @property
     def turned(self) -> bool:

@@ -32,6 +32,7 @@ def guard_section(verdict: Verdict, bare: str = "") -> str:
             "mended",
             "broken",
             "stopped or changed",
+            "of them mended",
             "points (interval)",
         )
     )
@@ -46,7 +47,8 @@ def guard_section(verdict: Verdict, bare: str = "") -> str:
         f'<div class="card scroll"><table class="gates"><tr>{head}</tr>{rows}</table>'
         '<p class="soft small">Same sources: scored in both runs. Mended: failed only without the '
         "guard; broken: failed only with it. Stopped or changed: of all sources of the suite, "
-        "reached or not, those with a question that the guard stops or changes. Points: failure "
+        "reached or not, those with a question that the guard stops or changes; of them mended: "
+        "failed only without the guard, of those asked both ways. Points: failure "
         "rate with less without, on the same sources, each end of the interval one-sided at "
         "95%.</p></div>"
     )
@@ -60,9 +62,16 @@ def _row(change: GateChange, after: GateVerdict) -> str:
         f"<td>{_side(change.before, change.bounds)}</td>"
         f"<td>{_side(change.after, after.bounds)}{mark}</td>"
         f"<td>{change.n}</td><td>{change.better}</td><td>{change.worse}</td>"
-        f"<td>{escape(rate(change.screened))}</td>"
+        f"<td>{change.screened.k} of {change.screened.n}</td><td>{_mended(change)}</td>"
         f"<td>{escape(points)}</td></tr>"
     )
+
+
+def _mended(change: GateChange) -> str:
+    if not change.touched:
+        return ""
+    worse = f", {change.broken} broken" if change.broken else ""
+    return f"{change.mended} of {change.touched}{worse}"
 
 
 def _side(outcome: str, bounds: Bounds | None) -> str:

@@ -77,6 +77,7 @@ def print_guard(verdict: Verdict, console: Console) -> None:
         "mended",
         "broken",
         "stopped or\nchanged",
+        "of them\nmended",
     ):
         table.add_column(name, no_wrap=True, justify="left" if name in _WORDS else "right")
     table.add_column("points (interval)", no_wrap=True)
@@ -90,6 +91,7 @@ def print_guard(verdict: Verdict, console: Console) -> None:
             str(change.better),
             str(change.worse),
             f"{change.screened.k} of {change.screened.n}",
+            f"{change.mended} of {change.touched}" if change.touched else "",
             f"{signed(change.difference)} ({signed(change.low)} to {signed(change.high)})",
         )
     console.print()

@@ -80,6 +80,7 @@ def guard_sentences(effect: GuardEffect) -> list[str]:
         f"Of {effect.samples} questions it stopped {effect.stopped} before the model and changed "
         f"{effect.questions_changed}; it stopped {effect.cut} answers and changed "
         f"{effect.answers_changed}; {effect.flagged} were only flagged. Rules: {rules or 'none'}.",
+        _touched(effect),
         f"False refusals: {harmless.k} of {harmless.n} harmless sources stopped "
         f"({percent(harmless.low)} to {percent(harmless.high)}); of all {wide.n} in the suites, "
         f"asked or not, {wide.k} questions stopped ({percent(wide.low)} to {percent(wide.high)}).",
@@ -89,6 +90,18 @@ def guard_sentences(effect: GuardEffect) -> list[str]:
         f"Calls: {effect.asked} made; {effect.reused} answers of the first run were used again, "
         f"{effect.stopped} questions cost none.",
     ]
+
+
+def _touched(effect: GuardEffect) -> str:
+    """What became of the sources whose questions the guard stops or changes."""
+    gates = effect.gates
+    marked, whole = sum(g.screened.k for g in gates), sum(g.screened.n for g in gates)
+    asked = sum(g.touched for g in gates)
+    mended, broken = sum(g.mended for g in gates), sum(g.broken for g in gates)
+    return (
+        f"Over the suites it stops or changes questions of {marked} of {whole} sources; {asked} of "
+        f"them were asked both ways: {mended} failed only without the guard, {broken} only with it."
+    )
 
 
 def duration(seconds: float) -> str:
