@@ -61,8 +61,9 @@ UNITS = {
     "mixed scripts": "аα中é",
 }
 QUICK = ("digits", "percent of percent", "base64 of base64", "lines", "comments", "key begun")
-#: A text beyond the cap of a stream is read otherwise, at a cost of its own: measured from there.
-FIRST = {"check": 10_000}
+#: A text beyond the cap of a stream is read otherwise, and less of one is looked at again whole
+#: whenever it has grown by an eighth: these are measured from the cap on.
+FIRST = dict.fromkeys(("check", "stream", "bytes", "guard stream"), 10_000)
 SCHEMA = {
     "type": "object",
     "properties": {"a": {"type": "string", "maxLength": 10**7}, "b": {"enum": ["x"]}},

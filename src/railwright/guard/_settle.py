@@ -130,7 +130,7 @@ class Settling:
                     # Any earlier place will do as well: rows of escapes are left in long steps.
                     cut = max(start, now - back)
                     now = min(source.safe_cut(text[:cut], start), at_most(cut))
-                    agreed, back = 0, 2 * back + 1
+                    agreed, back = 0, 8 * back + 1
                 agreed = agreed + 1 if now == cut else 1
                 cut = now
         return max(start, cut)
