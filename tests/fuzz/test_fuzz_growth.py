@@ -62,8 +62,8 @@ UNITS = {
 }
 QUICK = ("digits", "percent of percent", "base64 of base64", "lines", "comments", "key begun")
 #: A text beyond the cap of a stream is read otherwise, and less of one is looked at again whole
-#: whenever it has grown by an eighth: these are measured from the cap on.
-FIRST = dict.fromkeys(("check", "stream", "bytes", "guard stream"), 10_000)
+#: whenever it has grown by an eighth: these are measured from some caps on.
+FIRST = dict.fromkeys(("check", "stream", "bytes", "guard stream"), 20_000)
 SCHEMA = {
     "type": "object",
     "properties": {"a": {"type": "string", "maxLength": 10**7}, "b": {"enum": ["x"]}},
