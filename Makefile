@@ -55,6 +55,11 @@ $(STAMP)-adapters: $(STAMP)-dev requirements/adapters.txt
 	@$(PIP) --require-hashes -r requirements/adapters.txt
 	@touch $@
 
+$(STAMP)-fuzz: $(STAMP)-base requirements/fuzz.txt
+	@$(PIP) --only-binary :all: --require-hashes -r requirements/fuzz.txt || \
+	  echo "atheris is not to be had for this Python and system; its tests will be skipped"
+	@touch $@
+
 demo: $(STAMP)-qwen05 $(STAMP)-demo ## install, start a real small model and the example system, check it without and with its guard, show the report
 	@minutes=10; test ! -d $(DEMO)/rai/runs || minutes=2; \
 	$(BIN)/python $(DEMO)/demo.py -- $(BIN)/railwright check $(DEMO) --resume \
@@ -66,7 +71,7 @@ demo: $(STAMP)-qwen05 $(STAMP)-demo ## install, start a real small model and the
 test: $(STAMP)-dev $(STAMP)-adapters $(STAMP)-smollm2 $(STAMP)-embed ## install and run the tests (one of them end to end with a real model)
 	@$(BIN)/python -m pytest -q -m "not slow"
 
-test-slow: $(STAMP)-dev $(STAMP)-adapters $(STAMP)-smollm2 $(STAMP)-embed $(STAMP)-qwen05 ## the tests that take long
+test-slow: $(STAMP)-dev $(STAMP)-adapters $(STAMP)-smollm2 $(STAMP)-embed $(STAMP)-qwen05 $(STAMP)-fuzz ## the tests that take long
 	@$(BIN)/python -m pytest -q -m slow
 
 lint: $(STAMP)-dev
@@ -91,7 +96,7 @@ schemas: $(STAMP)-dev ## write docs/schemas/ from the code
 	@$(BIN)/railwright schema --write docs/schemas
 
 lock: $(STAMP)-dev ## compile requirements/*.txt from requirements/*.in
-	@for f in base build guard demo dev embed adapters; do \
+	@for f in base build guard demo dev embed adapters fuzz; do \
 	  uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --universal --python-version 3.11 \
 	    requirements/$$f.in -o requirements/$$f.txt; done
 

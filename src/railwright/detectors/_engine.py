@@ -6,14 +6,15 @@ keyword is represented in it by its keywords. RE2 has no backtracking: time is l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import Any
 
+from railwright.detectors._emphasis import EMPHASIS, without_emphasis
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._finder import Finder, Hit
 from railwright.detectors._horizon import Horizon
-from railwright.detectors._normalise import Layer, encoded_tail, normalise
+from railwright.detectors._normalise import Layer, encoded_tail, escape_tail, normalise
 from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._rules import Rule, RulePack, digest_of
 from railwright.detectors.interface import Detection
@@ -44,7 +45,7 @@ class RuleEngine:
         #: Changes whenever what is found may change.
         self.digest = digest_of(self.rules)
         #: Plain characters before a match that may decide about it.
-        self.lookbehind = max((rule.lookbehind for rule in self.rules), default=1)
+        self.lookbehind = max((rule.lookbehind for rule in self.rules), default=1) + EMPHASIS
         #: The longest match of any rule, in plain characters.
         self.max_length = max((rule.max_length for rule in self.rules), default=0)
         re2 = _re2(self.rules)
@@ -60,6 +61,8 @@ class RuleEngine:
         normal = normalise(text)
         first = normal.plain_length(start) if start else 0
         found, encoded = self._read(normal.text, normal.data, first)
+        if "_" in normal.text:
+            found = [*found, *self._emphasised(normal.text, first)]
         if not found and not encoded:
             return []
         out = [_detection(normal.layer, hit) for hit in found]
@@ -68,11 +71,10 @@ class RuleEngine:
             for view in normal.views(first, encoded):
                 hits, _ = self._read(view.text, view.text.encode(), view.first, decoded=True)
                 read.extend(_detection(view, hit) for hit in hits)
-        if read:
-            # The same finding may stand in several views.
-            out = list({*out, *read})
+        out.extend(read)
         if len(out) > 1:
-            out.sort(key=_order)
+            # The same finding may stand in several views.
+            out = sorted(set(out), key=_order)
         return out
 
     def _read(
@@ -89,6 +91,18 @@ class RuleEngine:
                 found.extend(finder.find(text, data, start, ranges))
         return found, encoded
 
+    def _emphasised(self, text: str, first: int) -> list[Hit]:
+        """Return what rules find right beside an underscore of emphasis."""
+        bare = without_emphasis(text, first)
+        if bare is text:
+            return []
+        hits, _ = self._read(bare, bare.encode(), first)
+        return [
+            hit
+            for hit in hits
+            if "_" in (text[hit.start - 1 : hit.start], text[hit.end : hit.end + 1])
+        ]
+
     def _compile(self, index: int) -> Finder:
         finder = Finder(self._re2, self.rules[index])
         self._finders[index] = finder
@@ -103,25 +117,78 @@ class RuleEngine:
         or whose next characters decide about them, are held back, and so are the beginnings of
         encoded runs.
         """
+        return self.cuts(text, start)(len(text))
+
+    def cuts(self, text: str, start: int = 0) -> Callable[[int], int]:
+        """Return a function like ``safe_cut`` that is told how large the position may be.
+
+        The text is read once, here, however often the function is asked; what it is told may only
+        fall from one call to the next.
+        """
         normal = normalise(text)
-        cut = len(text)
         first = normal.plain_length(start) if start else 0
+        layers = list(normal.growing(first))
+        least = len(text)
         spans: list[tuple[int, int]] = []
-        for layer in normal.growing(first):
-            least, found = self._horizon.run(layer.text, layer.first)
-            least = min(least, encoded_tail(layer.text, layer.first))
-            if least < len(layer.text):
-                cut = min(cut, layer.span(least, least + 1).start)
+        for layer in layers:
+            open_, found = self._open(layer.text, layer.first)
+            if layer is layers[0] and "_" in layer.text:
+                unsure, more = self._beside_emphasis(layer.text, layer.first)
+                open_, found = min(open_, unsure), [*found, *more]
+            if open_ < len(layer.text):
+                least = min(least, layer.span(open_, open_ + 1).start)
             spans.extend(layer.span(*span) for span in (*found, *layer.encoded_runs()))
-        while True:
-            crossing = [s for s, e in spans if s < cut < e]
-            if not crossing:
-                return max(start, cut)
-            cut = min(crossing)
+        spans.sort(key=_end)
+
+        def at_most(most: int) -> int:
+            cut = _outside(layers, min(most, least))
+            while spans and spans[-1][1] > cut:
+                begin, _ = spans.pop()
+                if begin < cut:
+                    cut = _outside(layers, begin)
+            return max(start, cut)
+
+        return at_most
+
+    def _open(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
+        """Return where in a layer begins what may go on, and the spans of possible matches."""
+        least, found = self._horizon.run(text, first)
+        least = min(least, encoded_tail(text, first))
+        begun = escape_tail(text, first)
+        if begun < len(text):
+            # The escape that begins here may turn into any character, one that goes on with what
+            # stands before it as well.
+            before = text[:begun]
+            least = min(least, self._horizon.run(before, first)[0], encoded_tail(before, first))
+        return least, found
+
+    def _beside_emphasis(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
+        """Return the same where underscores of emphasis are none of a match's neighbours."""
+        least = len(text)
+        found: list[tuple[int, int]] = []
+        bare = without_emphasis(text, first)
+        if bare is not text:
+            least, found = self._horizon.run(bare, first)
+        before = bare[: len(text.rstrip("_"))] if text.endswith("_") else ""
+        if len(before) > first:
+            # What follows says whether these underscores are emphasis, and end what stands there.
+            least = min(least, self._horizon.run(before, first)[0])
+        return least, found
 
     @cached_property
     def _horizon(self) -> Horizon:
         return Horizon((rule.parsed, max(0, rule.lookahead - 1)) for rule in self.rules)
+
+
+def _outside(layers: Sequence[Layer], cut: int) -> int:
+    """Return the cut, or the place before it that lies within no escape of any layer."""
+    while (least := min(layer.begin(cut) for layer in layers)) < cut:
+        cut = least
+    return cut
+
+
+def _end(span: tuple[int, int]) -> int:
+    return span[1]
 
 
 def _order(found: Detection) -> tuple[int, int, str, float]:

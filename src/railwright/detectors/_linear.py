@@ -73,13 +73,16 @@ def searcher(pattern: str) -> Search:
 
 
 def characters(text: str, data: bytes, spans: Sequence[tuple[int, int]]) -> Spans:
-    """Return character offsets for byte offsets, which must be in order."""
+    """Return character offsets for byte offsets; quick where those are in order."""
     if len(data) == len(text):
         return spans
     out = []
     byte = char = 0
     for start, end in spans:
-        char += len(data[byte:start].decode())
+        if start >= byte:
+            char += len(data[byte:start].decode())
+        else:
+            char -= len(data[start:byte].decode())
         first = char
         char += len(data[start:end].decode())
         byte = end

@@ -105,7 +105,9 @@ _ESCAPE_BEGUN = re.compile(
 )
 # Whole bytes that may be part of a character that is not complete yet.
 _BYTES_BEFORE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}){1,3}\Z")
-_HEX_TAIL = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?){0,2000}(?:0x?|\\x?)?[0-9a-fA-F]?\Z")
+_HEX_BEGUN = re.compile(r"(?:0x?|\\x?)?[0-9a-fA-F]?\Z")
+_HEX_PARTIAL = 3
+_hex_unit = re.compile(_HEX_UNIT).match
 _HEX_ALPHABET = frozenset("0123456789abcdefABCDEFx\\ :,")
 _RUN_PIECE = re.compile(rf"[A-Za-z0-9+/_-]{{1,{MAX_RUN}}}={{0,2}}|=")
 _RUN_ALPHABET = re.compile(r"[^A-Za-z0-9+/_=-]")
@@ -178,6 +180,13 @@ class Layer(NamedTuple):
         if self.starts is None or self.ends is None:
             return Span(start, end)
         return Span(self.starts[start], self.ends[end - 1])
+
+    def begin(self, place: int) -> int:
+        """Return where the escape begins in which a place of the source lies, else the place."""
+        if self.starts is None or self.ends is None:
+            return place
+        at = bisect_right(self.starts, place) - 1
+        return self.starts[at] if at >= 0 and place < self.ends[at] else place
 
     def encoded_runs(self) -> Iterator[tuple[int, int]]:
         """Yield where runs stand that may be base64 or hex."""
@@ -350,8 +359,8 @@ def _unescaped(layer: Layer) -> Iterator[Layer]:
             ends.extend([span.end] * len(new))
         last = end
     _keep(layer, last, len(layer.text), pieces, starts, ends)
-    first = len(starts)  # where nothing is left to be sought
-    if layer.first < len(text):
+    first = 0 if layer.first == 0 else len(starts)
+    if 0 < layer.first < len(text):  # what is left may be context alone
         first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
     yield Layer("".join(pieces), starts, ends, layer.whole, "escapes", first)
 
@@ -436,11 +445,16 @@ def _readable(
 
 def encoded_tail(text: str, first: int = 0) -> int:
     """Return where an encoded run or an escape begins that may go on after ``text``."""
+    cut = escape_tail(text, first)
+    return max(first, min(cut, _run_tail(text, first), _hex_tail(text, first)))
+
+
+def escape_tail(text: str, first: int = 0) -> int:
+    """Return where an escape, or bytes of one character, begin that may go on after ``text``."""
     begun = _ESCAPE_BEGUN.search(text, max(first, len(text) - 12))
     cut = begun.start() if begun else len(text)
     before = _BYTES_BEFORE.search(text, max(first, cut - 12), cut)
-    cut = before.start() if before else cut
-    return max(first, min(cut, _run_tail(text, first), _hex_tail(text, first)))
+    return before.start() if before else cut
 
 
 def _run_tail(text: str, first: int) -> int:
@@ -454,11 +468,21 @@ def _run_tail(text: str, first: int) -> int:
 
 
 def _hex_tail(text: str, first: int) -> int:
-    at = len(text)
-    while at > first and text[at - 1] in _HEX_ALPHABET:
+    at = cut = size = len(text)
+    # Backwards from the end: where units begin that go on to it. A unit has at most five
+    # characters, so none leads over five places from which none goes on. A longer tail than
+    # this holds a run of full length, which is read by itself and ends what goes on.
+    least = max(first, size - 4 * MAX_RUN)
+    on = (True, False, False, False, False)  # from this place, and from the four after it
+    while at > least and True in on and text[at - 1] in _HEX_ALPHABET:
         at -= 1
-    found = _HEX_TAIL.search(text, at)
-    cut = found.start() if found else len(text)
+        unit = _hex_unit(text, at)
+        goes = unit is not None and on[unit.end() - at - 1]
+        if not goes and size - at <= _HEX_PARTIAL:
+            goes = _HEX_BEGUN.match(text, at) is not None
+        if goes:
+            cut = at
+        on = (goes, *on[:4])
     for piece in _HEX_RUN.find(text, first):
         if piece.end() > cut and _HEX_RUN.is_full(piece.group()):
             cut = piece.end()

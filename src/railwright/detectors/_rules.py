@@ -120,7 +120,7 @@ class RulePack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise PackError(f"{path}: schema is {pack.schema!r}; this version reads {SCHEMA!r}")
         rules = tuple(msgspec.structs.replace(rule, pack=pack.pack) for rule in pack.rules)
         for rule in rules:
-            fault = fault_of(rule)
+            fault = fault_of(rule) or ("" if str(source) in BUILT_IN else refusal_of(rule))
             if fault:
                 raise PackError(f"{path}: rule {rule.id!r}: {fault}")
         return msgspec.structs.replace(pack, rules=rules)
@@ -165,7 +165,9 @@ def _read(path: Path) -> Any:
             return yaml.load(stream, Loader=loader)  # noqa: S506 - a safe loader either way
     except OSError as error:
         raise PackError(f"{path}: cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
+    except UnicodeDecodeError as error:
+        raise PackError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PackError(f"{path}: is not YAML: {error}") from None
 
 
@@ -184,8 +186,30 @@ def fault_of(rule: Rule) -> str:
     """Say what is wrong with a rule, or ""."""
     try:
         return next((fault for fault in _faults(rule) if fault), "")
-    except RegexError as error:
+    except (RegexError, re.error, RecursionError) as error:
         return str(error)
+
+
+def refusal_of(rule: Rule) -> str:
+    """Say what the engines cannot compile of a rule, or ""; slow for hundreds of rules."""
+    patterns = [fold_pattern(p) for p in (rule.regex, rule.trigger, *rule.keywords) if p]
+    try:
+        for pattern in patterns:
+            re.compile(pattern, re.ASCII)
+    except (re.error, OverflowError, RecursionError) as error:
+        return f"does not compile: {error}"
+    try:
+        import re2
+    except ImportError:
+        return ""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        for pattern in patterns:
+            re2.compile(pattern.encode(), options)
+    except re2.error as error:
+        return f"does not compile: {error}"
+    return ""
 
 
 def _faults(rule: Rule) -> Iterator[str]:
@@ -211,6 +235,8 @@ def _faults(rule: Rule) -> Iterator[str]:
         yield f"no check is named {rule.confirm!r}; known: {', '.join(_confirm.names())}"
     if "(" in rule.not_before:
         yield "not_before must be one character class"
+    for pattern in (rule.not_before, fold_pattern(rule.not_after)):
+        re.compile(pattern, re.ASCII)
 
 
 def fold_pattern(pattern: str) -> str:

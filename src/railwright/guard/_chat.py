@@ -13,10 +13,11 @@ import msgspec
 from railwright.guard._decide import strictest
 from railwright.guard._guard import Guard
 from railwright.guard._places import (
-    Arguments,
     Parts,
     Place,
     calls_of,
+    choice_texts,
+    dicts,
     leaves,
     message_texts,
     reply_texts,
@@ -119,7 +120,7 @@ class ChatGuard:
         arguments = [c for m in _messages(body) for c in calls_of(m)]
         tools = tools_of(body)
         texts: list[tuple[Place | Parts, str]] = [
-            (text, str(tools.get(m.get("tool_call_id")) or ""))
+            (text, str(tools.get(str(m.get("tool_call_id"))) or ""))
             for m in _messages(body)
             for text in message_texts(m, options.trusted_roles)
         ]
@@ -139,10 +140,13 @@ class ChatGuard:
 
     async def reply(self, body: dict[str, Any]) -> dict[str, Any]:
         """Check a reply in place and return it with the summary; stopped choices are replaced."""
-        for choice in body.get("choices") or ():
-            message = choice.get("message") if isinstance(choice, dict) else None
+        body["choices"] = dicts(body.get("choices"))
+        for choice in body["choices"]:
+            message = choice.get("message")
             if isinstance(message, dict):
                 await self._choice(choice, message)
+            for place in choice_texts(choice):
+                await self.side(place)
         return self.tally.told(body)
 
     async def _choice(self, choice: dict[str, Any], message: dict[str, Any]) -> None:
@@ -174,10 +178,10 @@ class ChatGuard:
 
     async def tool_call(self, function: dict[str, Any]) -> bool:
         """Check the arguments of one tool call in place; False when it is stopped."""
-        arguments = Arguments(function)
-        for place in arguments.places("tool_call"):
-            await self._place(place, arguments.tool)
-        arguments.store()
+        for arguments in calls_of({"function_call": function}):
+            for place in arguments.places("tool_call"):
+                await self._place(place, arguments.tool)
+            arguments.store()
         return self.tally.stopped is None
 
     async def side(self, place: Place) -> None:
@@ -234,7 +238,7 @@ class ChatGuard:
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
-    return [m for m in body.get("messages") or () if isinstance(m, dict)]
+    return dicts(body.get("messages"))
 
 
 def prompt_of(body: dict[str, Any]) -> str:
@@ -247,13 +251,14 @@ def prompt_of(body: dict[str, Any]) -> str:
     return ""
 
 
-def tools_of(body: dict[str, Any]) -> dict[Any, Any]:
+def tools_of(body: dict[str, Any]) -> dict[str, Any]:
     """The names of tools by the ids of the calls that a request tells of."""
     return {
-        call.get("id"): call["function"].get("name")
+        str(call.get("id")): call[kind].get("name")
         for message in _messages(body)
-        for call in message.get("tool_calls") or ()
-        if isinstance(call, dict) and isinstance(call.get("function"), dict)
+        for call in dicts(message.get("tool_calls"))
+        for kind in ("function", "custom")
+        if isinstance(call.get(kind), dict)
     }
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from railwright.guard._chat import FILTERED, ChatGuard
-from railwright.guard._places import OUTPUT_FIELDS, leaves, side_texts
+from railwright.guard._places import (
+    OUTPUT_FIELDS,
+    dicts,
+    leaves,
+    part_places,
+    side_texts,
+)
 from railwright.guard._streams import aclose
 
 if TYPE_CHECKING:
@@ -13,6 +19,7 @@ if TYPE_CHECKING:
     from railwright.guard._types import Verdict
 
 Chunk = dict[str, Any]
+_TOOLS = {"function": "arguments", "custom": "input"}
 
 
 class _Choice:
@@ -37,7 +44,11 @@ class _Choice:
                 self._shown = self._shown or bool(released)
             elif key not in ("tool_calls", "function_call"):
                 out[key] = value
-        for place in side_texts(out):
+        parts = [v for k, v in out.items() if k in OUTPUT_FIELDS and isinstance(v, dict | list)]
+        for place in (
+            *side_texts(out),
+            *(p for part in parts for p in part_places(part, "output")),
+        ):
             await self._chat.side(place)
         return out
 
@@ -64,8 +75,8 @@ class _Choice:
             self._chat.stop(stopped)
             return self._refused(stopped, rest)
         calls = [self._calls[index] for index in sorted(self._calls)]
-        for call in calls:
-            if not await self._chat.tool_call(call["function"]):
+        for tool in (call[kind] for call in calls for kind in _TOOLS if kind in call):
+            if not await self._chat.tool_call(tool):
                 assert self._chat.tally.stopped is not None
                 return self._refused(self._chat.tally.stopped, rest)
         ends = [self._with(rest, None)] if rest else []
@@ -91,25 +102,23 @@ class _Choice:
 
     def _collect(self, delta: dict[str, Any]) -> None:
         """Keep the pieces of tool calls, which may come in any cut."""
-        pieces = delta.get("tool_calls") or []
+        pieces = dicts(delta.get("tool_calls"))
         if isinstance(delta.get("function_call"), dict):
             pieces = [*pieces, {"index": 0, "function": delta["function_call"]}]
         for piece in pieces:
-            if not isinstance(piece, dict):
-                continue
             index = piece.get("index")
             if not isinstance(index, int):
                 index = len(self._calls) if piece.get("id") else max(len(self._calls) - 1, 0)
-            call = self._calls.setdefault(
-                index, {"index": index, "type": "function", "function": {"arguments": ""}}
-            )
-            call.update({k: v for k, v in piece.items() if k not in ("function", "index")})
-            function = piece.get("function")
-            if isinstance(function, dict):
-                own = call["function"]
-                own["arguments"] += str(function.get("arguments") or "")
-                if function.get("name"):
-                    own["name"] = own.get("name", "") + str(function["name"])
+            call = self._calls.setdefault(index, {"index": index, "type": "function"})
+            known = ("index", *_TOOLS)
+            call.update({k: v for k, v in piece.items() if k not in known})
+            for kind, key in _TOOLS.items():
+                given = piece.get(kind)
+                if isinstance(given, dict):
+                    own = call.setdefault(kind, {key: ""})
+                    own[key] += str(given.get(key) or "")
+                    if given.get("name"):
+                        own["name"] = own.get("name", "") + str(given["name"])
 
 
 class ChatStream:
@@ -128,14 +137,14 @@ class ChatStream:
 
     async def feed(self, chunk: Chunk) -> list[Chunk]:
         """Return the chunks that take the place of this one, none to several."""
-        if "choices" not in chunk:  # an error, or what we do not know: every text in it
+        if not isinstance(chunk.get("choices"), list):  # an error, or unknown: every text in it
             for place in leaves(chunk, "output"):
                 await self._chat.side(place)
             return [chunk]
         self._head = {k: v for k, v in chunk.items() if k not in ("choices", "usage")}
-        incoming = [c for c in chunk["choices"] or () if isinstance(c, dict)]
+        incoming = dicts(chunk["choices"])
         if not incoming:
-            return [chunk]
+            return [{**chunk, "choices": []}]
         going: list[dict[str, Any]] = []
         ending: list[dict[str, Any]] = []
         for item in incoming:

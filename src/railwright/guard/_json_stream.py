@@ -19,6 +19,7 @@ from railwright.guard._shape import (
     check_string_prefix,
     item_place,
     key_place,
+    watched,
 )
 
 Validate = Callable[[Place, Any], None]
@@ -29,10 +30,10 @@ _PLAIN = re.compile(r'[^"\\\x00-\x1f]+')
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _NUMBER_BEGUN = re.compile(r"-?(?:(?:0|[1-9]\d*)(?:\.\d*)?(?:(?<=\d)[eE][+-]?\d*)?)?")
 _ESCAPE_BEGUN = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{0,4})?')
+_FIRST_HALF = re.compile(r"\\u[dD][89abAB]")
+_SECOND_HALF = re.compile(r"\\u[dD][c-fC-F]")
 _WORDS = {"t": "true", "f": "false", "n": "null"}
 _MAX_DEPTH = 100
-_KEY_WORDS = ("additionalProperties",)
-_STRING_WORDS = ("enum", "const", "maxLength")
 
 
 class _Open:
@@ -61,6 +62,8 @@ class JsonReader:
         self._token: list[str] = []
         self._escape = ""
         self._is_key = False
+        self._length = 0  # characters of the open string
+        self._watched: tuple[bool, int | None] = (False, None)
         self._string_place: Place = ()
         self.at = 0
         self.done = False
@@ -145,6 +148,8 @@ class JsonReader:
 
     def _open_string(self, *, is_key: bool) -> int:
         self._token, self._escape, self._is_key = [], "", is_key
+        self._length = 0
+        self._watched = watched(self._stack[-1].place if is_key else self._string_place, is_key)
         self._state = self._in_string
         return 1
 
@@ -154,6 +159,7 @@ class JsonReader:
         plain = _PLAIN.match(text, index)
         if plain is not None:
             self._token.append(plain.group())
+            self._length += len(plain.group())
             return len(plain.group())
         if text[index] == "\\":
             self._escape = "\\"
@@ -168,19 +174,26 @@ class JsonReader:
         if _ESCAPE_BEGUN.fullmatch(self._escape) is None:
             raise ImpossibleError(f"{self._escape!r} is no escape")
         if self._escape[1] != "u" or len(self._escape) == 6:
+            self._length += not self._is_second_half()
             self._token.append(self._escape)
             self._escape = ""
         return 1
+
+    def _is_second_half(self) -> bool:
+        """Whether the escape is the second half of a surrogate pair."""
+        if not _SECOND_HALF.match(self._escape) or not self._token:
+            return False
+        return _FIRST_HALF.match(self._token[-1]) is not None
 
     def _text(self) -> str:
         text: str = json.loads('"' + "".join(self._token) + '"')
         return text
 
     def _check_open_string(self) -> None:
+        closed, most = self._watched
+        if not closed and (most is None or self._length <= most):
+            return  # a long string is not read again with every piece
         places = self._stack[-1].place if self._is_key else self._string_place
-        words = _KEY_WORDS if self._is_key else _STRING_WORDS
-        if not any(word in schema for schema in places for word in words):
-            return
         text = self._text()
         if text and "\ud800" <= text[-1] <= "\udbff":
             text = text[:-1]  # half of a pair: which character it is remains to be seen

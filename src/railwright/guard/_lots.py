@@ -31,7 +31,9 @@ def guard_key(given: bytes | str | None = None) -> bytes:
 
 def keyed_hash(key: bytes, purpose: str, value: str) -> str:
     """HMAC-SHA-256 of ``value``, the first 128 bits in hex; ``purpose`` keeps uses apart."""
-    message = purpose.encode() + b"\0" + value.encode("utf-8", "surrogatepass")
+    message = (
+        purpose.encode("utf-8", "surrogatepass") + b"\0" + value.encode("utf-8", "surrogatepass")
+    )
     return hmac.new(key, message, sha256).hexdigest()[:32]
 
 

@@ -17,6 +17,8 @@ ROLE_STAGES: dict[str, Stage] = {
 """Stage of a message by role; every other role is ``input``, system messages of clients too."""
 OUTPUT_FIELDS = ("content", "refusal", "reasoning_content", "reasoning")
 """Fields of a reply's message that hold what the model wrote."""
+ARGUMENTS = ("arguments", "input")
+"""Where a call holds what the tool gets: that of a function, and that of a custom tool."""
 _KNOWN = frozenset({"role", "id", "type", "name", "index", "tool_calls", "function_call"})
 
 
@@ -38,6 +40,13 @@ class Place(NamedTuple):
         self.holder[self.key] = text
 
 
+def dicts(value: Any) -> list[dict[str, Any]]:
+    """The mappings in a value that should be a list of them; what comes from outside may be any."""
+    if isinstance(value, dict):
+        return [value]
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 class Parts(NamedTuple):
     """Text parts of one message, which the model reads as one text."""
 
@@ -48,17 +57,18 @@ class Parts(NamedTuple):
 class Arguments:
     """The arguments of a tool call: JSON text whose strings are checked one by one."""
 
-    def __init__(self, holder: dict[str, Any]) -> None:
-        self._holder = holder
+    def __init__(self, holder: dict[str, Any], key: str = "arguments") -> None:
+        self._holder, self._key = holder, key
         self._value: Any = None
-        self._parsed = False
-        raw = holder.get("arguments")
+        self._parsed, self._before = False, b""
+        raw = holder.get(key)
         try:
             self._value = msgspec.json.decode(raw) if isinstance(raw, str) else raw
             self._parsed = True
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._value = raw
-        self._before = msgspec.json.encode(self._value) if self._parsed else b""
+            # What is no text is put back as the object it is: only texts need comparing.
+            self._before = msgspec.json.encode(self._value) if isinstance(raw, str) else b""
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            self._value, self._parsed = raw, False
         self._box = [self._value]
 
     @property
@@ -73,12 +83,12 @@ class Arguments:
     def store(self) -> None:
         """Write changed arguments back in the form they came in; others stay to the letter."""
         value = self._box[0]
-        if self._parsed and isinstance(self._holder.get("arguments"), str):
+        if self._parsed and isinstance(self._holder.get(self._key), str):
             encoded = msgspec.json.encode(value)
             if encoded == self._before:
                 return
             value = encoded.decode()
-        self._holder["arguments"] = value
+        self._holder[self._key] = value
 
 
 def leaves(holder: Any, stage: Stage, *, keys: bool = False) -> Iterator[Place]:
@@ -106,13 +116,15 @@ def message_texts(message: dict[str, Any], trusted: frozenset[str]) -> Iterator[
         value = message.get(field)
         if isinstance(value, str) and value:
             yield Place(stage, message, field)
-        elif isinstance(value, list):
-            yield Parts(stage, tuple(_part_places(value, stage)))
+        elif isinstance(value, list | dict):
+            yield Parts(stage, tuple(part_places(value, stage)))
     if isinstance(message.get("name"), str):
         yield Place(stage, message, "name")
 
 
-def _part_places(parts: list[Any], stage: Stage) -> Iterator[Place]:
+def part_places(value: list[Any] | dict[str, Any], stage: Stage) -> Iterator[Place]:
+    """Yield the texts of the parts of a message's content, or of content that is one part."""
+    parts = [value] if isinstance(value, dict) else value
     for number, part in enumerate(parts):
         if isinstance(part, str):
             yield Place(stage, parts, number)
@@ -120,15 +132,22 @@ def _part_places(parts: list[Any], stage: Stage) -> Iterator[Place]:
             for key in ("text", "refusal"):
                 if isinstance(part.get(key), str):
                     yield Place(stage, part, key)
+                elif isinstance(part.get(key), dict | list):
+                    yield from leaves(part[key], stage)
 
 
 def calls_of(message: dict[str, Any]) -> list[Arguments]:
     """The tool calls of a message, the outdated single ``function_call`` included."""
     found = [message.get("function_call")]
-    for call in message.get("tool_calls") or ():
-        if isinstance(call, dict):
-            found += [call.get("function"), call.get("custom")]
-    return [Arguments(item) for item in found if isinstance(item, dict) and "arguments" in item]
+    for call in dicts(message.get("tool_calls")):
+        found += [call.get("function"), call.get("custom")]
+    return [
+        Arguments(item, key)
+        for item in found
+        if isinstance(item, dict)
+        for key in ARGUMENTS
+        if key in item
+    ]
 
 
 def reply_texts(message: dict[str, Any]) -> Iterator[Place | Parts]:
@@ -137,8 +156,8 @@ def reply_texts(message: dict[str, Any]) -> Iterator[Place | Parts]:
         value = message.get(field)
         if isinstance(value, str) and value:
             yield Place("output", message, field)
-        elif isinstance(value, list):
-            yield Parts("output", tuple(_part_places(value, "output")))
+        elif isinstance(value, list | dict):
+            yield Parts("output", tuple(part_places(value, "output")))
 
 
 def side_texts(message: dict[str, Any]) -> Iterator[Place]:
@@ -148,5 +167,16 @@ def side_texts(message: dict[str, Any]) -> Iterator[Place]:
             continue
         if isinstance(value, str) and value:
             yield Place("output", message, key)
+        elif isinstance(value, dict | list):
+            yield from leaves(value, "output")
+
+
+def choice_texts(choice: dict[str, Any]) -> Iterator[Place]:
+    """Yield what a choice shows beside its message, such as the text of older completions."""
+    for key, value in choice.items():
+        if key in ("finish_reason", "logprobs") or (key == "message" and isinstance(value, dict)):
+            continue
+        if isinstance(value, str) and value:
+            yield Place("output", choice, key)
         elif isinstance(value, dict | list):
             yield from leaves(value, "output")

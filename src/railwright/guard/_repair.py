@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _PIECE = re.compile(
-    r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|//[^\n]*|/\*.*?\*/|[{}\[\],:]|\s+|[^{}\[\],:\s"\'/]+|.',
+    r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|//[^\n]*|/\*(?:.*?\*/|.*)|[{}\[\],:]|\s+|[^{}\[\],:\s"\'/]+|.',
     re.DOTALL,
 )
 _WORDS = {"True": "true", "False": "false", "None": "null", "NaN": "null", "undefined": "null"}

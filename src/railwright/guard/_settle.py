@@ -13,7 +13,7 @@ any match reaches. Where that happens depends on the text alone and not on how i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from railwright.detectors import Detection, fold
@@ -118,20 +118,22 @@ class Settling:
         self._looked = self.held
 
     def _cut(self, end: int) -> int:
-        """Return the largest position that is safe for every source."""
-        text = self._text[:end]
-        cut = end
-        agreed = 0
-        while agreed < len(self._sources):
-            for source in self._sources:
-                now = source.safe_cut(text[:cut], self._context)
-                while self._context < now < cut and text[now] in _ESCAPES:
+        """Return a position that is safe for every source; nearly always the largest."""
+        text, start = self._text[:end], self._context
+        cutters = [_cutter(source, text, start) for source in self._sources]
+        cut, agreed, back = end, 0, 0
+        while agreed < len(cutters) and cut > start:
+            for source, at_most in zip(self._sources, cutters, strict=True):
+                now = at_most(cut)
+                while start < now < cut and text[now] in _ESCAPES:
                     # An escape may turn into what lengthens a match that seems to end before it.
-                    cut, now = now, source.safe_cut(text[:now], self._context)
-                    agreed = 0
+                    # Any earlier place will do as well: rows of escapes are left in long steps.
+                    cut = max(start, now - back)
+                    now = min(source.safe_cut(text[:cut], start), at_most(cut))
+                    agreed, back = 0, 8 * back + 1
                 agreed = agreed + 1 if now == cut else 1
                 cut = now
-        return cut
+        return max(start, cut)
 
     def _force(self, end: int, out: list[Settled]) -> None:
         cut = end - self._reach
@@ -167,6 +169,14 @@ class Settling:
         self._context = len(before)
         self._limit = self.cap
         self._looked = 0
+
+
+def _cutter(source: RuleSource, text: str, start: int) -> Callable[[int], int]:
+    """Return what says how far a source's text is settled, up to a place that only ever falls."""
+    known: Callable[[str, int], Callable[[int], int]] | None = getattr(source, "cuts", None)
+    if known is not None:
+        return known(text, start)
+    return lambda most: source.safe_cut(text[:most], start)
 
 
 def _context(text: str, size: int) -> str:

@@ -149,6 +149,21 @@ def item_place(place: Place, index: int) -> Place:
     return tuple(out)
 
 
+def watched(place: Place, is_key: bool) -> tuple[bool, int | None]:
+    """Say whether each character of an open string counts, and from which length its length does.
+
+    Where it does, the string cannot grow beyond what the schema lists.
+    """
+    if is_key:
+        return any(_is_closed(schema) for schema in place), None
+    lengths = [schema["maxLength"] for schema in place if "maxLength" in schema]
+    return any(_values(schema) is not None for schema in place), min(lengths, default=None)
+
+
+def _is_closed(schema: dict[str, Any]) -> bool:
+    return schema.get("additionalProperties") is False and not schema.get("patternProperties")
+
+
 def check_string_prefix(place: Place, prefix: str) -> None:
     """Raise ImpossibleError if no allowed string begins with ``prefix``."""
     for schema in place:

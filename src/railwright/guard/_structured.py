@@ -23,7 +23,6 @@ Ask = Callable[[Sequence[Message]], str]
 AsyncAsk = Callable[[Sequence[Message]], Awaitable[str]]
 Server = Literal["openai", "vllm", "llama.cpp", "ollama"]
 
-_FENCE = re.compile(r"\A\s*```(?:json|JSON)?[ \t]*\n(.*?)\n?\s*(?:```\s*)?\Z", re.DOTALL)
 _FENCE_BEGUN = re.compile(r"\s*(?:`(?:`(?:`(?:[jJ][a-zA-Z]{0,3})?[ \t]*)?)?)?")
 _FENCE_OPEN = re.compile(r"\s*```(?:json|JSON)?[ \t]*\n")
 _MAX_PROBLEMS = 10
@@ -91,8 +90,7 @@ class Structured:
 
     def check(self, text: str) -> Outcome:
         """Check a complete answer; one fenced code block is unwrapped, nothing is mended."""
-        fenced = _FENCE.match(text)
-        body = fenced.group(1) if fenced else text.strip()
+        body = _unfenced(text)
         try:
             value = _extra("jiter").from_json(body.encode("utf-8", "surrogatepass"))
         except ValueError as error:
@@ -248,7 +246,7 @@ class StructuredStream:
 
     def _read(self, text: str) -> None:
         if not self._begun:
-            self._before += text
+            self._before = _shortened(self._before + text)
             if _FENCE_BEGUN.fullmatch(self._before):
                 return  # white space, or a fence that is not complete
             opened = _FENCE_OPEN.match(self._before)
@@ -260,6 +258,20 @@ class StructuredStream:
     def close(self) -> Outcome:
         """Return the outcome of the whole answer; an impossible one is repaired if it can be."""
         return self._structured.check_or_repair(self.text)
+
+
+def _unfenced(text: str) -> str:
+    """Return an answer without white space around it, and without the fence of one code block."""
+    opened = _FENCE_OPEN.match(text)
+    body = text[opened.end() :].rstrip() if opened else text.strip()
+    return body.removesuffix("```").rstrip() if opened else body
+
+
+def _shortened(begun: str) -> str:
+    """Return the beginning of an answer with no more white space than tells it apart."""
+    begun = begun.lstrip()
+    bare = begun.rstrip(" \t")
+    return bare + begun[len(bare) : len(bare) + 1]
 
 
 def _extra(module: str) -> Any:
