@@ -119,8 +119,8 @@ def _card_named(text: str) -> bool:
 
 def _card_alone(text: str) -> bool:
     """Luhn, and a first digit that card schemes use."""
-    digits = squeeze(text)
-    return digits[0] in "123456" and personal.is_card(text)
+    digits = _NO_DIGIT.sub("", text)
+    return digits[0] in "123456" and personal.is_card(digits)
 
 
 def _ipv6(text: str) -> bool:

@@ -113,7 +113,7 @@ _RUN_PIECE = re.compile(rf"[A-Za-z0-9+/_-]{{1,{MAX_RUN}}}={{0,2}}|=")
 _RUN_ALPHABET = re.compile(r"[^A-Za-z0-9+/_=-]")
 _NAMED = {
     "amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "commat": "@", "period": ".",
-    "colon": ":", "sol": "/", "num": "#",
+    "colon": ":", "sol": "/", "num": "#", "nbsp": " ",
 }  # fmt: skip
 # Stretches of decoded bytes that read as text (ASCII or well-formed UTF-8).
 _READABLE = re.compile(
