@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from railwright.detectors import get
 from railwright.guard import (
     Guard,
     default_policy,
@@ -20,6 +21,7 @@ from railwright.guard import (
     read_rows,
     run_tests,
 )
+from railwright.guard._labels import FIXED, known_labels
 from railwright.system import ManifestError
 
 HEAD = "schema: guard/v1\n"
@@ -217,3 +219,74 @@ def test_every_key_is_documented() -> None:
     keys = {*schema["properties"], *schema["$defs"]["RuleEntry"]["properties"]} - {"about"}
     shown = set(re.findall(r"^[ -]*([a-z_]+):", page, re.MULTILINE))
     assert {key for key in keys if key not in shown and f"`{key}" not in page} == set()
+
+
+@pytest.mark.parametrize(
+    ("detector", "label", "mend"),
+    [
+        ("pii", "ibann", "did you mean iban?"),
+        ("injection_classifier", "injektion", "did you mean injection?"),
+        ("personal_data", "town", "labels are card, email, iban, ip, national_id, phone"),
+        ("leak", "leek", "did you mean leak?"),
+    ],
+)
+def test_a_label_that_the_detector_never_gives_is_refused(
+    detector: str, label: str, mend: str
+) -> None:
+    pytest.importorskip("re2")
+    rule = f"rules:\n  - id: a\n    stage: output\n    detector: {detector}\n    action: block\n"
+    with pytest.raises(ManifestError) as caught:
+        plan(f"{rule}    labels: [{label}]\n")
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.line, problem.mend) == ("unknown-label", 7, mend)
+    assert repr(label) in problem.message
+
+
+def test_labels_of_a_hosted_detector_come_from_its_table_and_its_options() -> None:
+    text = (
+        "rules: [{id: a, stage: input, detector: mine, labels: [%s], action: block}]\n"
+        "detectors: {mine: {kind: openai_moderation, url: 'http://localhost:1/v1', "
+        "labels: {novel: new_harm}}}\n"
+    )
+    assert plan(text % "hte, new_harm").rules[0].labels == {"hte", "new_harm"}
+    with pytest.raises(ManifestError, match="finds no label 'novell'") as caught:
+        plan(text % "novell")
+    assert "map a category of the service" in caught.value.problems[0].mend
+    granite = text.replace("openai_moderation", "granite_guardian").replace(
+        "labels: {novel: new_harm}", "criteria: {Our Own: is it about us}, model: m"
+    )
+    assert plan(granite % "our_own").rules[0].labels == {"our_own"}
+
+
+def test_detectors_of_others_that_do_not_say_their_labels_take_any() -> None:
+    from railwright import detectors
+    from railwright.detectors import Context, Detection
+
+    class Own:
+        name, version = "t-own", "1"
+
+        def detect(self, text: str, context: Context | None = None) -> list[Detection]:
+            return [Detection(0, len(text), "mine", 1.0)]
+
+        def detect_batch(self, texts, contexts=None):  # type: ignore[no-untyped-def]
+            return [self.detect(text) for text in texts]
+
+    detectors.register("t-own", Own)
+    try:
+        assert plan("rules: [{id: a, stage: input, detector: t-own, labels: x, action: flag}]")
+    finally:
+        detectors._registry._registered.pop("t-own")
+        detectors._registry._instances.pop("t-own", None)
+
+
+def test_the_labels_of_our_detectors_are_those_of_their_table() -> None:
+    page = (PAGE.parent / "detectors.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \|", page, re.MULTILINE)
+    shown = {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows}
+    assert {name: set(labels) for name, labels in FIXED.items()} == {
+        name: shown[name] for name in FIXED
+    }
+    told = {"by", "injection_classifier", "harm_classifier"}
+    for name, labels in shown.items():
+        if labels and name not in FIXED and name not in told and "minilm" not in name:
+            assert known_labels(get(name), name) == labels

@@ -12,9 +12,10 @@ from railwright import detectors
 from railwright.detectors import Detector, MissingExtraError
 from railwright.guard._calibration import Calibration
 from railwright.guard._condition import Condition, ConditionError, compile_condition
+from railwright.guard._labels import is_hosted, known_labels
 from railwright.guard._plan import Plan, Rule, StagePlan, stage_plan
 from railwright.guard._types import STAGES, TIER_NAMES, Action, Fail, Mode, Stage
-from railwright.system import ManifestError, Positions, Problem
+from railwright.system import ManifestError, Positions, Problem, closest
 
 if TYPE_CHECKING:
     from railwright.guard._models import PolicyFile, RuleEntry
@@ -96,6 +97,7 @@ class _Compiler:
         on_error = self._fail("on_error", entry, action, loc)
         on_timeout = self._fail("on_timeout", entry, action, loc)
         detector = self._detector(entry.detector, loc)
+        self._labels(entry, detector, loc)
         condition = self._condition(entry.when, loc)
         threshold = self._threshold(entry, detector, loc)
         if action == "rewrite" and entry.replace is None:
@@ -155,6 +157,24 @@ class _Compiler:
                 self.complain("detector-options", str(error), mend, *loc, "detector")
                 return None
         return self.detectors[name]
+
+    def _labels(
+        self, entry: RuleEntry, detector: Detector | None, loc: tuple[str | int, ...]
+    ) -> None:
+        """Refuse a label that the detector never gives: its rule would let everything through."""
+        if detector is None or not entry.labels:
+            return
+        own = self.source.file.detectors.get(entry.detector)
+        known = known_labels(detector, own.kind if own else entry.detector)
+        for place, label in enumerate(entry.labels if known else ()):
+            if label in known:
+                continue
+            guess = closest(label, sorted(known))
+            mend = f"did you mean {guess}?" if guess else f"labels are {', '.join(sorted(known))}"
+            if is_hosted(detector):
+                mend += " (or map a category of the service to it under `detectors:`, `labels:`)"
+            message = f"rule {entry.id}: detector {entry.detector} finds no label {label!r}"
+            self.complain("unknown-label", message, mend, *loc, "labels", place)
 
     def _configured(self, name: str) -> Detector | None:
         """Make a detector of the policy's own; a problem is told once, where its options stand."""
