@@ -40,7 +40,11 @@ def plan(text: str, tier: int | None = None):  # type: ignore[no-untyped-def]
             "cannot be 'inputs'",
             "input",
         ),
-        ("[{id: a, stage: input, detector: secret, action: flag}]", "no detector named", ""),
+        (
+            "[{id: a, stage: input, detector: secret, action: flag}]",
+            "no detector named",
+            "did you mean secrets?",
+        ),
         ("[{id: a, stage: input, detector: secrets, action: flagg}]", "'flagg'", "flag"),
         ("[" + RULE % ", threshold: 0.5, rate: 0.1" + "]", "exclude each other", ""),
         ("[" + RULE % ", rate: 0.01" + "]", "no calibration reaches it", "guard calibrate"),
@@ -128,6 +132,43 @@ def test_extending_the_default_policy() -> None:
     assert own.rules[0].action == "block"
     with pytest.raises(ManifestError, match="names no inherited rule: nope"):
         plan("extends: default\noff: nope\n")
+
+
+def test_the_message_is_inherited_and_can_be_replaced() -> None:
+    pytest.importorskip("re2")
+    base = default_policy().plan(2)
+    own = plan("extends: default\ntier: 2\n")
+    assert own.message == base.message
+    assert diff_plans(base, own).settings.keys() == {"id"}
+    assert plan("extends: default\nmessage: Stop.\n").message == "Stop."
+    assert plan("rules: []\n").message == "This request was stopped by a safety rule."
+
+
+def test_names_that_are_not_there_have_a_mend(tmp_path: Path) -> None:
+    pytest.importorskip("re2")
+    for text, line, mend in (
+        (
+            "extends: default\noff:\n  - contact-out\n  - identty-in\n",
+            5,
+            "did you mean identity-in?",
+        ),
+        ("extends: default\noff: [zzz]\n", 3, "inherited are takeover-in, "),
+        ("off: [zzz]\n", 2, "add `extends: default`, or remove it"),
+        (
+            "rules: [{id: a, stage: input, detector: zzzzz, action: flag}]\n",
+            2,
+            "known are abstention",
+        ),
+    ):
+        with pytest.raises(ManifestError) as caught:
+            plan(text)
+        (problem,) = caught.value.problems
+        assert problem.line == line, text
+        assert problem.mend.startswith(mend)
+    with pytest.raises(ManifestError, match="no such file") as caught:
+        load_policy(tmp_path / "nosuch.yaml")
+    assert "extends: default" in caught.value.problems[0].mend
+    assert "system.yaml" not in caught.value.problems[0].mend
 
 
 def test_the_digest_is_over_all_that_decides() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -77,9 +77,11 @@ class _Compiler:
         chosen: dict[str, tuple[RuleEntry, int | None]] = {}
         for entry in self.source.inherited.rules if self.source.inherited else ():
             chosen[entry.id] = (entry, None)
-        for name in self.source.file.off:
+        inherited = list(chosen)
+        for place, name in enumerate(self.source.file.off):
             if chosen.pop(name, None) is None:
-                self.complain("unknown-rule", f"`off` names no inherited rule: {name}", "", "off")
+                message = f"`off` names no inherited rule: {name}"
+                self.complain("unknown-rule", message, _mend_off(name, inherited), "off", place)
         chosen.update(own)
         found = [self.rule(entry, place) for entry, place in chosen.values() if self._here(entry)]
         return [rule for rule in found if rule is not None]
@@ -149,8 +151,9 @@ class _Compiler:
                 return self._configured(name)
             try:
                 self.detectors[name] = detectors.get(name)
-            except detectors.UnknownDetectorError as error:
-                self.complain("unknown-detector", str(error), "", *loc, "detector")
+            except detectors.UnknownDetectorError:
+                names = {*self.source.file.detectors, *detectors.names()}
+                self.complain("unknown-detector", *_no_detector(name, names), *loc, "detector")
                 return None
             except detectors.DetectorConfigError as error:
                 mend = "give its options under `detectors:`, and name that entry here"
@@ -184,8 +187,9 @@ class _Compiler:
         try:
             options = detectors.located(entry.kind, entry.options, self.source.folder)
             self.detectors[name] = detectors.get(entry.kind, name=name, **options)
-        except detectors.UnknownDetectorError as error:
-            self.complain("unknown-detector", str(error), "", "detectors", name, "kind")
+        except detectors.UnknownDetectorError:
+            told = _no_detector(entry.kind, detectors.names())
+            self.complain("unknown-detector", *told, "detectors", name, "kind")
         except (TypeError, ValueError) as error:
             message = f"detector {name} cannot be made: {error}"
             self.complain("detector-options", message, "", "detectors", name)
@@ -252,13 +256,33 @@ def compile_plan(source: Resolved) -> Plan:
         },
         max_chars=file.limits.max_chars,
         on_limit=cast("Fail", at_tier(file.limits.on_limit, source.tier)),
-        message=file.message,
+        message=_message(source),
         source=source.name,
     )
 
 
+def _message(source: Resolved) -> str:
+    """The policy's own message, else that of the policy it extends."""
+    own = "message" in source.file.model_fields_set
+    return source.file.message if own or not source.inherited else source.inherited.message
+
+
 def _stage(rules: list[Rule], stage: Stage) -> StagePlan:
     return stage_plan([rule for rule in rules if stage in rule.stages])
+
+
+def _mend_off(name: str, inherited: list[str]) -> str:
+    if not inherited:
+        return "add `extends: default`, or remove it"
+    guess = closest(name, inherited)
+    return f"did you mean {guess}?" if guess else f"inherited are {', '.join(inherited)}"
+
+
+def _no_detector(name: str, names: Iterable[str]) -> tuple[str, str]:
+    """Message and mend for the name of a detector that is not there."""
+    guess = closest(name, names)
+    mend = f"did you mean {guess}?" if guess else f"known are {', '.join(sorted(names))}"
+    return f"there is no detector named {name!r}", mend
 
 
 def at_tier(value: Any, tier: int) -> Any:

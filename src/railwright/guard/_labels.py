@@ -37,7 +37,7 @@ def known_labels(detector: Detector, kind: str) -> frozenset[str]:
     own = getattr(detector, "labels", None)
     if engine is not None and hasattr(engine, "rules"):
         return frozenset(rule.label for rule in engine.rules)
-    if hasattr(model, "labels"):
+    if model is not None and hasattr(model, "labels"):
         return _texts(model.labels)
     if isinstance(getattr(own, "known", None), Mapping):
         return _hosted(own, getattr(detector, "options", None))
