@@ -331,3 +331,47 @@ def test_the_labels_of_our_detectors_are_those_of_their_table() -> None:
     for name, labels in shown.items():
         if labels and name not in FIXED and name not in told and "minilm" not in name:
             assert known_labels(get(name), name) == labels
+
+
+BY_TIER = "must be a number from 0 to 1, or one for each tier (high, medium, low)"
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "message", "mend"),
+    [
+        ("threshold: 1.5", "threshold", BY_TIER, ""),
+        ("threshold: high", "threshold", BY_TIER, ""),
+        ("rate: [0.1]", "rate", BY_TIER, ""),
+        (
+            "threshold: {high: 1.5, medium: 1, low: 1}",
+            "threshold.high",
+            "must be a number from 0 to 1",
+            "",
+        ),
+        ("threshold: {high: 1, medium: 1}", "threshold.low", "is missing", "add `low: ...`"),
+        ("action: blok", "action", "cannot be 'blok'", "did you mean block?"),
+        (
+            "action: {high: blok, medium: ask, low: ask}",
+            "action.high",
+            "cannot be 'blok'",
+            "did you mean block?",
+        ),
+        (
+            "mode: {canary: 5}",
+            "mode.canary",
+            "must be a share of conversations between 0 and 1, such as 0.1",
+            "",
+        ),
+        ("mode: shado", "mode", "cannot be 'shado'", "did you mean shadow?"),
+        ("on_error: clos", "on_error", "cannot be 'clos'", "did you mean closed?"),
+    ],
+)
+def test_a_wrong_value_is_one_error_in_the_words_of_the_file(
+    value: str, key: str, message: str, mend: str
+) -> None:
+    action = "" if value.startswith("action") else ", action: flag"
+    with pytest.raises(ManifestError) as caught:
+        plan(f"rules:\n  - {{id: a, stage: input, detector: secrets{action},\n    {value}}}\n")
+    (problem,) = caught.value.problems
+    assert problem.message == f"`rules.0.{key}` {message}"
+    assert (problem.line, problem.mend) == (4, mend)
