@@ -245,13 +245,15 @@ def test_diff_says_what_changed(tmp_path: Path) -> None:
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "guard.md"
 
 
-def test_the_documented_policy_works() -> None:
+def test_the_documented_policy_passes_its_own_tests_when_copied(tmp_path: Path) -> None:
     pytest.importorskip("re2")
     pytest.importorskip("cel")
     (text,) = re.findall(r"```yaml\n(schema: guard/v1.*?)```", PAGE.read_text(), re.DOTALL)
-    policy = parse_policy(text)
-    assert policy.plan(uncalibrated=True).tier == 2
-    assert "iban-out" in [rule.id for rule in policy.plan(uncalibrated=True).rules]
+    (tmp_path / "guard.yaml").write_text(text)
+    policy = load_policy(tmp_path)
+    assert policy.plan().tier == 2
+    results = run_tests(policy)
+    assert [result.wrong for result in results] == [(), ()]
 
 
 def test_every_key_is_documented() -> None:
