@@ -217,12 +217,12 @@ class _Compiler:
         rate = _number(entry.rate, tier)
         if rate is None:
             return _number(entry.threshold, tier) or 0.0
-        if self.source.uncalibrated:
-            return 0.0
         calibration = self.source.calibration
         found = calibration.threshold(entry.id, rate) if calibration else None
         if found is None and detector is not None:
             found = built_in_threshold(detector, entry.labels, entry.stages, rate)
+        if found is None and self.source.uncalibrated:
+            return 0.0
         if found is None:
             message = f"rule {entry.id} asks for a rate of {rate:g}, and no calibration reaches it"
             mend = "run `railwright guard calibrate --out FILE` and name it in `calibration:`"

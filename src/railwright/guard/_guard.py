@@ -92,7 +92,8 @@ class Guard:
             telemetry: reports every verdict to OpenTelemetry. True: as the policy's ``telemetry``
                 asks, which is nothing where it is left out; False: nothing.
             path: the file that ``reload`` reads.
-            uncalibrated: for ``calibrate`` alone: rules with a ``rate`` count every finding.
+            uncalibrated: for ``calibrate`` alone: a rule with a ``rate`` that has no threshold yet
+                counts every finding.
 
         Raises:
             GuardError: there is no such tier.

@@ -44,7 +44,8 @@ class Policy(msgspec.Struct, frozen=True):
 
         Args:
             tier: 1 high, 2 medium, 3 low; default: the tier that the file names, else 1.
-            uncalibrated: leave the calibration unread; rules with a ``rate`` count every finding.
+            uncalibrated: the calibration may be missing; a rule with a ``rate`` that has no
+                threshold yet counts every finding.
 
         Raises:
             GuardError: there is no such tier.
@@ -55,7 +56,7 @@ class Policy(msgspec.Struct, frozen=True):
             names = ", ".join(f"{number} ({name} risk)" for number, name in TIER_NAMES.items())
             raise GuardError(f"there is no tier {tier!r}; tiers are {names}", "name one of them")
         chosen = tier or self.file.tier or STRICTEST
-        found = None if uncalibrated else _calibration(self)
+        found = _calibration_so_far(self) if uncalibrated else _calibration(self)
         resolved = Resolved(
             self.file,
             self.inherited,
@@ -156,3 +157,11 @@ def _calibration(policy: Policy) -> Calibration | None:
             mend="write it anew with `railwright guard calibrate --out FILE`",
         )
         raise ManifestError([problem]) from error
+
+
+def _calibration_so_far(policy: Policy) -> Calibration | None:
+    """The calibration where there is one already: `guard calibrate` may be about to write it."""
+    try:
+        return _calibration(policy)
+    except ManifestError:
+        return None
