@@ -152,6 +152,21 @@ def test_calibrate_claims_what_n_supports(folder: Path) -> None:
     assert "give --benign" in run(folder, "calibrate", "--target-fpr", "0.1", code=2)
 
 
+def test_the_default_policy_has_one_tier_for_every_command(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("re2")
+    lines = [json.dumps({"text": f"hello {n}"}) for n in range(30)]
+    (folder / "b.jsonl").write_text("\n".join(lines))
+    args = ("calibrate", "--benign", "b.jsonl", "--target-fpr", "0.2", "--json")
+    assert [rule["rule"] for rule in json.loads(run(folder, *args))["rules"]] == ["keys"]
+    assert json.loads(run(folder, *args, "--policy", "default"))["tier"] == 2
+    assert "default at tier 2" in run(folder, "explain", "default")
+    run(folder, "diff", "default", "default")
+    for tier in (1, 3):
+        (folder / "mine.yaml").write_text(f"schema: guard/v1\ntier: {tier}\nextends: default\n")
+        found = json.loads(run(folder, "diff", "default", "mine.yaml", "--json", code=1))
+        assert (found["plans"]["settings"].keys(), found["plans"]["changed"]) == ({"id"}, {})
+
+
 def test_rates_are_signed_into_the_ledger(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAILWRIGHT_KEYS", str(folder / "keys"))
     with contextlib.chdir(folder), pytest.raises(SystemExit) as ended:

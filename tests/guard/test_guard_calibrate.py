@@ -111,6 +111,7 @@ def test_too_few_sources_support_no_claim(tmp_path: Path) -> None:
     found = calibrate(guard(), read_rows(write(tmp_path / "b", one_more), label="benign"), 0.05)
     assert found.supported
     assert found.rules[0].threshold == pytest.approx(0.57)  # just above the highest
+    assert found.rules[0].false_positives is not None
     assert found.rules[0].false_positives.k == 0
     assert found.rules[0].false_positives.high == clopper_pearson(0, 59)[1]
 
@@ -128,7 +129,19 @@ def test_no_threshold_where_too_many_get_the_highest_score(tmp_path: Path) -> No
     found = calibrate(guard(), read_rows(write(tmp_path / "b", rows), label="benign"), 0.05)
     assert found.rules[0].threshold is None
     assert "10 of 200 benign sources get the highest score" in found.rules[0].reason
-    assert found.rules[0].false_positives.k == 10
+    assert (found.rules[0].at, found.rules[0].false_positives) == (None, None)  # none in force
+    assert found.rules[0].slices == {}
+
+
+def test_without_a_threshold_the_rate_is_that_of_the_one_in_force(tmp_path: Path) -> None:
+    rows = read_rows(
+        write(tmp_path / "b", [{"text": f"{n / 50} x"} for n in range(50)]), label="benign"
+    )
+    fixed = Guard(parse_policy(POLICY.replace("rate: 0.05", "threshold: 0.9")), uncalibrated=True)
+    rule = calibrate(fixed, rows, 0.05).rules[0]
+    assert (rule.threshold, rule.at) == (None, 0.9)
+    assert rule.false_positives is not None
+    assert (rule.false_positives.k, rule.false_positives.n) == (5, 50)  # 0.90 to 0.98
 
 
 def test_slices_and_misses(tmp_path: Path) -> None:
@@ -145,6 +158,7 @@ def test_slices_and_misses(tmp_path: Path) -> None:
     assert found.threshold == pytest.approx(0.3)
     assert found.threshold is not None
     assert found.threshold > 0.3  # 6 of 300 lie above; 9 would be allowed, so 0.3 itself is not
+    assert found.false_positives is not None
     assert (found.false_positives.k, found.false_positives.n) == (6, 300)
     assert found.false_negatives is not None
     assert (found.false_negatives.k, found.false_negatives.n) == (10, 40)

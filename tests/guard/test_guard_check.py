@@ -409,3 +409,33 @@ def test_a_doubtful_finding_around_a_sure_one_does_not_let_it_through() -> None:
     verdict = Guard.default(2).check("output", text)
     assert verdict.action == "rewrite"
     assert "pics.example" not in verdict.text
+
+
+@pytest.mark.parametrize("tier", [0, 4, 5])
+def test_a_tier_that_is_not_there_is_named(tier: int) -> None:
+    with pytest.raises(GuardError, match=rf"no tier {tier}; tiers are 1 \(high risk\), 2"):
+        Guard.default(tier=tier)
+
+
+@pytest.mark.parametrize("text", [None, b"bytes", 5, ["a"]])
+def test_what_is_no_text_is_refused_and_not_judged(text: Any) -> None:
+    g = guard("id: a, stage: output, detector: personal_data, action: redact")
+    named = rf"checks text \(str\), not {type(text).__name__}"
+    with pytest.raises(GuardError, match=named):
+        g.check("output", text)
+    with pytest.raises(GuardError, match=named):
+        asyncio.run(g.acheck("output", text))
+    with pytest.raises(GuardError, match=named):
+        g.stream("output").feed(text)
+
+
+@pytest.mark.parametrize("detector", ["personal_data", "pii"])  # held, and settled piece by piece
+def test_a_closed_stream_takes_nothing_more(detector: str) -> None:
+    pytest.importorskip("re2")
+    g = guard(f"id: a, stage: output, detector: {detector}, action: redact")
+    stream = g.stream("output")
+    shown = stream.feed("hello")
+    assert shown + stream.close() == "hello"
+    assert stream.close() == ""
+    with pytest.raises(GuardError, match="stream is closed"):
+        stream.feed("more")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from railwright.detectors import get
 from railwright.guard import (
     Guard,
     default_policy,
@@ -20,6 +21,7 @@ from railwright.guard import (
     read_rows,
     run_tests,
 )
+from railwright.guard._labels import FIXED, known_labels
 from railwright.system import ManifestError
 
 HEAD = "schema: guard/v1\n"
@@ -38,7 +40,11 @@ def plan(text: str, tier: int | None = None):  # type: ignore[no-untyped-def]
             "cannot be 'inputs'",
             "input",
         ),
-        ("[{id: a, stage: input, detector: secret, action: flag}]", "no detector named", ""),
+        (
+            "[{id: a, stage: input, detector: secret, action: flag}]",
+            "no detector named",
+            "did you mean secrets?",
+        ),
         ("[{id: a, stage: input, detector: secrets, action: flagg}]", "'flagg'", "flag"),
         ("[" + RULE % ", threshold: 0.5, rate: 0.1" + "]", "exclude each other", ""),
         ("[" + RULE % ", rate: 0.01" + "]", "no calibration reaches it", "guard calibrate"),
@@ -128,6 +134,43 @@ def test_extending_the_default_policy() -> None:
         plan("extends: default\noff: nope\n")
 
 
+def test_the_message_is_inherited_and_can_be_replaced() -> None:
+    pytest.importorskip("re2")
+    base = default_policy().plan(2)
+    own = plan("extends: default\ntier: 2\n")
+    assert own.message == base.message
+    assert diff_plans(base, own).settings.keys() == {"id"}
+    assert plan("extends: default\nmessage: Stop.\n").message == "Stop."
+    assert plan("rules: []\n").message == "This request was stopped by a safety rule."
+
+
+def test_names_that_are_not_there_have_a_mend(tmp_path: Path) -> None:
+    pytest.importorskip("re2")
+    for text, line, mend in (
+        (
+            "extends: default\noff:\n  - contact-out\n  - identty-in\n",
+            5,
+            "did you mean identity-in?",
+        ),
+        ("extends: default\noff: [zzz]\n", 3, "inherited are takeover-in, "),
+        ("off: [zzz]\n", 2, "add `extends: default`, or remove it"),
+        (
+            "rules: [{id: a, stage: input, detector: zzzzz, action: flag}]\n",
+            2,
+            "known are abstention",
+        ),
+    ):
+        with pytest.raises(ManifestError) as caught:
+            plan(text)
+        (problem,) = caught.value.problems
+        assert problem.line == line, text
+        assert problem.mend.startswith(mend)
+    with pytest.raises(ManifestError, match="no such file") as caught:
+        load_policy(tmp_path / "nosuch.yaml")
+    assert "extends: default" in caught.value.problems[0].mend
+    assert "system.yaml" not in caught.value.problems[0].mend
+
+
 def test_the_digest_is_over_all_that_decides() -> None:
     text = "rules: [" + RULE % "" + "]"
     one = plan(text).digest
@@ -202,13 +245,15 @@ def test_diff_says_what_changed(tmp_path: Path) -> None:
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "guard.md"
 
 
-def test_the_documented_policy_works() -> None:
+def test_the_documented_policy_passes_its_own_tests_when_copied(tmp_path: Path) -> None:
     pytest.importorskip("re2")
     pytest.importorskip("cel")
     (text,) = re.findall(r"```yaml\n(schema: guard/v1.*?)```", PAGE.read_text(), re.DOTALL)
-    policy = parse_policy(text)
-    assert policy.plan(uncalibrated=True).tier == 2
-    assert "iban-out" in [rule.id for rule in policy.plan(uncalibrated=True).rules]
+    (tmp_path / "guard.yaml").write_text(text)
+    policy = load_policy(tmp_path)
+    assert policy.plan().tier == 2
+    results = run_tests(policy)
+    assert [result.wrong for result in results] == [(), ()]
 
 
 def test_every_key_is_documented() -> None:
@@ -217,3 +262,118 @@ def test_every_key_is_documented() -> None:
     keys = {*schema["properties"], *schema["$defs"]["RuleEntry"]["properties"]} - {"about"}
     shown = set(re.findall(r"^[ -]*([a-z_]+):", page, re.MULTILINE))
     assert {key for key in keys if key not in shown and f"`{key}" not in page} == set()
+
+
+@pytest.mark.parametrize(
+    ("detector", "label", "mend"),
+    [
+        ("pii", "ibann", "did you mean iban?"),
+        ("injection_classifier", "injektion", "did you mean injection?"),
+        ("personal_data", "town", "labels are card, email, iban, ip, national_id, phone"),
+        ("leak", "leek", "did you mean leak?"),
+    ],
+)
+def test_a_label_that_the_detector_never_gives_is_refused(
+    detector: str, label: str, mend: str
+) -> None:
+    pytest.importorskip("re2")
+    rule = f"rules:\n  - id: a\n    stage: output\n    detector: {detector}\n    action: block\n"
+    with pytest.raises(ManifestError) as caught:
+        plan(f"{rule}    labels: [{label}]\n")
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.line, problem.mend) == ("unknown-label", 7, mend)
+    assert repr(label) in problem.message
+
+
+def test_labels_of_a_hosted_detector_come_from_its_table_and_its_options() -> None:
+    text = (
+        "rules: [{id: a, stage: input, detector: mine, labels: [%s], action: block}]\n"
+        "detectors: {mine: {kind: openai_moderation, url: 'http://localhost:1/v1', "
+        "labels: {novel: new_harm}}}\n"
+    )
+    assert plan(text % "hte, new_harm").rules[0].labels == {"hte", "new_harm"}
+    with pytest.raises(ManifestError, match="finds no label 'novell'") as caught:
+        plan(text % "novell")
+    assert "map a category of the service" in caught.value.problems[0].mend
+    granite = text.replace("openai_moderation", "granite_guardian").replace(
+        "labels: {novel: new_harm}", "criteria: {Our Own: is it about us}, model: m"
+    )
+    assert plan(granite % "our_own").rules[0].labels == {"our_own"}
+
+
+def test_detectors_of_others_that_do_not_say_their_labels_take_any() -> None:
+    from railwright import detectors
+    from railwright.detectors import Context, Detection
+
+    class Own:
+        name, version = "t-own", "1"
+
+        def detect(self, text: str, context: Context | None = None) -> list[Detection]:
+            return [Detection(0, len(text), "mine", 1.0)]
+
+        def detect_batch(self, texts, contexts=None):  # type: ignore[no-untyped-def]
+            return [self.detect(text) for text in texts]
+
+    detectors.register("t-own", Own)
+    try:
+        assert plan("rules: [{id: a, stage: input, detector: t-own, labels: x, action: flag}]")
+    finally:
+        detectors._registry._registered.pop("t-own")
+        detectors._registry._instances.pop("t-own", None)
+
+
+def test_the_labels_of_our_detectors_are_those_of_their_table() -> None:
+    page = (PAGE.parent / "detectors.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \|", page, re.MULTILINE)
+    shown = {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows}
+    assert {name: set(labels) for name, labels in FIXED.items()} == {
+        name: shown[name] for name in FIXED
+    }
+    told = {"by", "injection_classifier", "harm_classifier"}
+    for name, labels in shown.items():
+        if labels and name not in FIXED and name not in told and "minilm" not in name:
+            assert known_labels(get(name), name) == labels
+
+
+BY_TIER = "must be a number from 0 to 1, or one for each tier (high, medium, low)"
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "message", "mend"),
+    [
+        ("threshold: 1.5", "threshold", BY_TIER, ""),
+        ("threshold: high", "threshold", BY_TIER, ""),
+        ("rate: [0.1]", "rate", BY_TIER, ""),
+        (
+            "threshold: {high: 1.5, medium: 1, low: 1}",
+            "threshold.high",
+            "must be a number from 0 to 1",
+            "",
+        ),
+        ("threshold: {high: 1, medium: 1}", "threshold.low", "is missing", "add `low: ...`"),
+        ("action: blok", "action", "cannot be 'blok'", "did you mean block?"),
+        (
+            "action: {high: blok, medium: ask, low: ask}",
+            "action.high",
+            "cannot be 'blok'",
+            "did you mean block?",
+        ),
+        (
+            "mode: {canary: 5}",
+            "mode.canary",
+            "must be a share of conversations between 0 and 1, such as 0.1",
+            "",
+        ),
+        ("mode: shado", "mode", "cannot be 'shado'", "did you mean shadow?"),
+        ("on_error: clos", "on_error", "cannot be 'clos'", "did you mean closed?"),
+    ],
+)
+def test_a_wrong_value_is_one_error_in_the_words_of_the_file(
+    value: str, key: str, message: str, mend: str
+) -> None:
+    action = "" if value.startswith("action") else ", action: flag"
+    with pytest.raises(ManifestError) as caught:
+        plan(f"rules:\n  - {{id: a, stage: input, detector: secrets{action},\n    {value}}}\n")
+    (problem,) = caught.value.problems
+    assert problem.message == f"`rules.0.{key}` {message}"
+    assert (problem.line, problem.mend) == (4, mend)

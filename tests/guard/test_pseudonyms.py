@@ -196,3 +196,10 @@ def test_a_stream_hides_and_another_restores() -> None:
     hidden = "".join([*map(hide.feed, text), hide.close()])
     assert "@" not in hidden
     assert "".join([*map(show.feed, hidden), show.close()]) == text
+
+
+def test_a_scope_of_no_kind_names_the_kinds() -> None:
+    with pytest.raises(
+        PseudonymError, match="no scope 'foo'; one of request, conversation, tenant"
+    ):
+        Pseudonyms().scope("foo", "x")  # type: ignore[arg-type]

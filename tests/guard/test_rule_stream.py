@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from railwright.detectors import Detection, _registry
-from railwright.guard import Guard, Verdict
+from railwright.guard import Guard, GuardError, Verdict
 from railwright.guard._rule_stream import RuleStream, open_rule_stream
 from railwright.guard._types import NO_CALL
 
@@ -85,11 +85,15 @@ def test_nothing_after_what_blocks_is_released(tmp_path: Path) -> None:
     for size in range(1, 40):
         stream = opened(made)
         out = "".join(stream.feed(text[at : at + size]) for at in range(0, len(text), size))
+        if stream.verdict is not None:
+            assert stream.feed("more") == ""  # stopped, not yet closed
         out += stream.close()
         assert out == "To [EMAIL]: "
         assert stream.verdict is not None
         assert (stream.verdict.action, stream.verdict.text) == ("block", "")
-        assert stream.feed("more") == stream.close() == ""
+        assert stream.close() == ""
+        with pytest.raises(GuardError, match="closed"):
+            stream.feed("more")
 
 
 def test_a_guard_in_shadow_changes_nothing_and_says_what_it_would(tmp_path: Path) -> None:

@@ -261,3 +261,10 @@ def test_a_schema_that_cannot_be_used_is_refused() -> None:
         Structured({"type": "nope"})
     with pytest.raises(ValueError, match="refers to"):
         Structured({"$ref": "https://example.org/schema.json"})
+
+
+def test_a_hint_for_a_server_that_is_not_known_names_those_that_are() -> None:
+    with pytest.raises(
+        ValueError, match=r"no server 'foo'; one of openai, vllm, llama\.cpp, ollama"
+    ):
+        Structured({"type": "object"}).hint("foo")  # type: ignore[arg-type]

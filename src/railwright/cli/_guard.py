@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 _STAGE = click.Choice(["input", "retrieved", "tool_call", "tool_result", "output", "memory"])
 _HERE = click.option("--policy", help="guard.yaml, its folder, or 'default'.")
-_POLICY = click.option(
-    "--policy", default="default", show_default=True, help="guard.yaml, its folder, or 'default'."
+_TIER = click.option(
+    "--tier",
+    type=click.IntRange(1, 3),
+    help="1 high, 2 medium, 3 low risk; else what the file names (1 where it names none), and 2 "
+    "for 'default'.",
 )
-_TIER = click.option("--tier", type=click.IntRange(1, 3), help="1 high, 2 medium, 3 low risk.")
 _USUAL_TIER = 2
+_DEFAULT = "default"
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _SLICE = click.option("--slice", "slices", multiple=True, help="Field whose values are slices.")
 
@@ -160,10 +163,15 @@ def diff(
 ) -> int:
     """Compare the policies OLD and NEW rule by rule and, with --on, by their verdicts on texts.
 
+    'default' is taken at --tier, else at the tier of the policy it is compared with, else at 2.
+
     Exit codes: 0 the plans are the same, 1 they differ, 2 usage or policy.
     """
     from railwright.guard import Guard, diff_plans, diff_traffic, read_rows
 
+    if tier is None and _DEFAULT in (old, new):
+        (other, *_) = [name for name in (old, new) if name != _DEFAULT] or [_DEFAULT]
+        tier = _usual_tier(other) or Guard.load(other, telemetry=False).plan.tier
     left, right = (Guard.load(name, tier=tier, telemetry=False) for name in (old, new))
     found = diff_plans(left.plan, right.plan)
     moves = None
@@ -185,7 +193,7 @@ def diff(
 @click.option("--confidence", type=click.FloatRange(0.5, 1, False, True), default=0.95)
 @click.option("--stage", type=_STAGE, default="input", help="Stage of rows that name none.")
 @_SLICE
-@_POLICY
+@_HERE
 @_TIER
 @click.option("--out", type=_PATH, help="Write what `calibration:` of a policy reads.")
 @click.option("--record", type=_PATH, help="System into whose ledger the rates are signed.")
@@ -197,13 +205,16 @@ def calibrate(
     confidence: float,
     stage: Any,
     slices: tuple[str, ...],
-    policy: str,
+    policy: str | None,
     tier: int | None,
     out: Path | None,
     record: Path | None,
     as_json: bool,
 ) -> int:
     """Find each rule's lowest threshold for a target false-positive rate, with exact bounds.
+
+    Without --policy: guard.yaml of this folder, else the default policy (of tier 2 unless --tier
+    says otherwise).
 
     Exit codes: 0 every rule of these stages reached the target, 2 usage or policy, 3 a claim
     cannot be supported (too few sources, or no threshold keeps the rate).
@@ -215,6 +226,7 @@ def calibrate(
         raise click.UsageError("give --benign FILE, --labelled FILE or both")
     rows = read_rows(benign, stage, slices, "benign") if benign else []
     rows += read_rows(labelled, stage, slices) if labelled else []
+    policy, tier = _policy_here(policy, tier)
     at_work = Guard.load(policy, tier=tier, uncalibrated=True, telemetry=False)
     result = find(at_work, rows, target_fpr, confidence=confidence)
     if out is not None:
@@ -237,13 +249,18 @@ def calibrate(
 def _policy_here(policy: str | None, tier: int | None) -> tuple[str, int | None]:
     """The policy that was named, else ``guard.yaml`` here, else the default one at a tier."""
     if policy is not None:
-        return policy, tier
+        return policy, tier or _usual_tier(policy)
     if Path("guard.yaml").exists():
         return "guard.yaml", tier
     tier = tier or _USUAL_TIER
     told = f"railwright: no guard.yaml here; using the default policy of tier {tier}"
     click.echo(told, err=True)
-    return "default", tier
+    return _DEFAULT, tier
+
+
+def _usual_tier(policy: str) -> int | None:
+    """The tier of a policy where --tier is left out; None: what its file names."""
+    return _USUAL_TIER if policy == _DEFAULT else None
 
 
 def _standard_input() -> str:
@@ -324,9 +341,11 @@ def _print_calibration(found: Calibration) -> None:
     )
     for rule in found.rules:
         threshold = "none" if rule.threshold is None else f"{rule.threshold:.6g}"
-        click.echo(
-            f"{rule.rule}: threshold {threshold}; false positives {rate_text(rule.false_positives)}"
-        )
+        shown = ""
+        if rule.false_positives is not None:
+            at = f" at {rule.at:g}, in force now," if rule.threshold is None else ""
+            shown = f"; false positives{at} {rate_text(rule.false_positives)}"
+        click.echo(f"{rule.rule}: threshold {threshold}{shown}")
         if rule.reason:
             click.echo(f"  {rule.reason}")
         if rule.false_negatives is not None:

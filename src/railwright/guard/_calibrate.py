@@ -139,25 +139,34 @@ def _calibrated(
     for row in here:
         by_source[row.source] = max(by_source.get(row.source, _NO_FINDING), score(row))
     threshold, reason = _threshold(list(by_source.values()), target, confidence)
-    used = rule.threshold if threshold is None else threshold
+    at = in_force(rule) if threshold is None else threshold
 
     def hit(row: CalibrationRow) -> bool:
-        return score(row) >= max(used, 0.0)
+        return at is not None and score(row) >= max(at, 0.0)
 
     there = [row for row in attacks if row.stage in rule.stages]
-    missed = None
-    if there:
-        missed = _rate(((r.source, not hit(r)) for r in there), None, confidence)
+    missed = positives = None
+    if at is not None:
+        positives = _rate(((r.source, hit(r)) for r in here), target, confidence)
+        missed = _rate(((r.source, not hit(r)) for r in there), None, confidence) if there else None
     return Calibrated(
         rule=rule.id,
         detector=rule.detector,
         target_fpr=target,
         threshold=threshold,
         reason=reason,
-        false_positives=_rate(((r.source, hit(r)) for r in here), target, confidence),
+        false_positives=positives,
         false_negatives=missed,
-        slices=_sliced(here, {id(row): hit(row) for row in here}, target, confidence),
+        slices=_sliced(
+            here if positives else [], {id(r): hit(r) for r in here}, target, confidence
+        ),
+        at=at,
     )
+
+
+def in_force(rule: Rule) -> float | None:
+    """The threshold of a rule as it stands; None where its ``rate`` has brought none yet."""
+    return None if rule.rate is not None and rule.threshold == 0.0 else rule.threshold
 
 
 def _threshold(

@@ -33,7 +33,9 @@ class Rate(msgspec.Struct, frozen=True):
 class Calibrated(msgspec.Struct, frozen=True):
     """What was found for one rule.
 
-    ``threshold`` is None where none can be claimed; ``reason`` then says why.
+    ``threshold`` is None where none can be claimed; ``reason`` then says why. ``at`` is the
+    threshold that the rates were counted at: the new one, else the one in force. Where there is
+    neither, it is None and there are no rates.
     """
 
     rule: str
@@ -41,9 +43,10 @@ class Calibrated(msgspec.Struct, frozen=True):
     target_fpr: float
     threshold: float | None
     reason: str
-    false_positives: Rate
+    false_positives: Rate | None
     false_negatives: Rate | None
     slices: dict[str, dict[str, Rate]]
+    at: float | None = None
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,9 +12,10 @@ from railwright import detectors
 from railwright.detectors import Detector, MissingExtraError
 from railwright.guard._calibration import Calibration
 from railwright.guard._condition import Condition, ConditionError, compile_condition
+from railwright.guard._labels import is_hosted, known_labels
 from railwright.guard._plan import Plan, Rule, StagePlan, stage_plan
 from railwright.guard._types import STAGES, TIER_NAMES, Action, Fail, Mode, Stage
-from railwright.system import ManifestError, Positions, Problem
+from railwright.system import ManifestError, Positions, Problem, closest
 
 if TYPE_CHECKING:
     from railwright.guard._models import PolicyFile, RuleEntry
@@ -76,9 +77,11 @@ class _Compiler:
         chosen: dict[str, tuple[RuleEntry, int | None]] = {}
         for entry in self.source.inherited.rules if self.source.inherited else ():
             chosen[entry.id] = (entry, None)
-        for name in self.source.file.off:
+        inherited = list(chosen)
+        for place, name in enumerate(self.source.file.off):
             if chosen.pop(name, None) is None:
-                self.complain("unknown-rule", f"`off` names no inherited rule: {name}", "", "off")
+                message = f"`off` names no inherited rule: {name}"
+                self.complain("unknown-rule", message, _mend_off(name, inherited), "off", place)
         chosen.update(own)
         found = [self.rule(entry, place) for entry, place in chosen.values() if self._here(entry)]
         return [rule for rule in found if rule is not None]
@@ -96,6 +99,7 @@ class _Compiler:
         on_error = self._fail("on_error", entry, action, loc)
         on_timeout = self._fail("on_timeout", entry, action, loc)
         detector = self._detector(entry.detector, loc)
+        self._labels(entry, detector, loc)
         condition = self._condition(entry.when, loc)
         threshold = self._threshold(entry, detector, loc)
         if action == "rewrite" and entry.replace is None:
@@ -147,14 +151,33 @@ class _Compiler:
                 return self._configured(name)
             try:
                 self.detectors[name] = detectors.get(name)
-            except detectors.UnknownDetectorError as error:
-                self.complain("unknown-detector", str(error), "", *loc, "detector")
+            except detectors.UnknownDetectorError:
+                names = {*self.source.file.detectors, *detectors.names()}
+                self.complain("unknown-detector", *_no_detector(name, names), *loc, "detector")
                 return None
             except detectors.DetectorConfigError as error:
                 mend = "give its options under `detectors:`, and name that entry here"
                 self.complain("detector-options", str(error), mend, *loc, "detector")
                 return None
         return self.detectors[name]
+
+    def _labels(
+        self, entry: RuleEntry, detector: Detector | None, loc: tuple[str | int, ...]
+    ) -> None:
+        """Refuse a label that the detector never gives: its rule would let everything through."""
+        if detector is None or not entry.labels:
+            return
+        own = self.source.file.detectors.get(entry.detector)
+        known = known_labels(detector, own.kind if own else entry.detector)
+        for place, label in enumerate(entry.labels if known else ()):
+            if label in known:
+                continue
+            guess = closest(label, sorted(known))
+            mend = f"did you mean {guess}?" if guess else f"labels are {', '.join(sorted(known))}"
+            if is_hosted(detector):
+                mend += " (or map a category of the service to it under `detectors:`, `labels:`)"
+            message = f"rule {entry.id}: detector {entry.detector} finds no label {label!r}"
+            self.complain("unknown-label", message, mend, *loc, "labels", place)
 
     def _configured(self, name: str) -> Detector | None:
         """Make a detector of the policy's own; a problem is told once, where its options stand."""
@@ -164,8 +187,9 @@ class _Compiler:
         try:
             options = detectors.located(entry.kind, entry.options, self.source.folder)
             self.detectors[name] = detectors.get(entry.kind, name=name, **options)
-        except detectors.UnknownDetectorError as error:
-            self.complain("unknown-detector", str(error), "", "detectors", name, "kind")
+        except detectors.UnknownDetectorError:
+            told = _no_detector(entry.kind, detectors.names())
+            self.complain("unknown-detector", *told, "detectors", name, "kind")
         except (TypeError, ValueError) as error:
             message = f"detector {name} cannot be made: {error}"
             self.complain("detector-options", message, "", "detectors", name)
@@ -193,12 +217,12 @@ class _Compiler:
         rate = _number(entry.rate, tier)
         if rate is None:
             return _number(entry.threshold, tier) or 0.0
-        if self.source.uncalibrated:
-            return 0.0
         calibration = self.source.calibration
         found = calibration.threshold(entry.id, rate) if calibration else None
         if found is None and detector is not None:
             found = built_in_threshold(detector, entry.labels, entry.stages, rate)
+        if found is None and self.source.uncalibrated:
+            return 0.0
         if found is None:
             message = f"rule {entry.id} asks for a rate of {rate:g}, and no calibration reaches it"
             mend = "run `railwright guard calibrate --out FILE` and name it in `calibration:`"
@@ -232,13 +256,33 @@ def compile_plan(source: Resolved) -> Plan:
         },
         max_chars=file.limits.max_chars,
         on_limit=cast("Fail", at_tier(file.limits.on_limit, source.tier)),
-        message=file.message,
+        message=_message(source),
         source=source.name,
     )
 
 
+def _message(source: Resolved) -> str:
+    """The policy's own message, else that of the policy it extends."""
+    own = "message" in source.file.model_fields_set
+    return source.file.message if own or not source.inherited else source.inherited.message
+
+
 def _stage(rules: list[Rule], stage: Stage) -> StagePlan:
     return stage_plan([rule for rule in rules if stage in rule.stages])
+
+
+def _mend_off(name: str, inherited: list[str]) -> str:
+    if not inherited:
+        return "add `extends: default`, or remove it"
+    guess = closest(name, inherited)
+    return f"did you mean {guess}?" if guess else f"inherited are {', '.join(inherited)}"
+
+
+def _no_detector(name: str, names: Iterable[str]) -> tuple[str, str]:
+    """Message and mend for the name of a detector that is not there."""
+    guess = closest(name, names)
+    mend = f"did you mean {guess}?" if guess else f"known are {', '.join(sorted(names))}"
+    return f"there is no detector named {name!r}", mend
 
 
 def at_tier(value: Any, tier: int) -> Any:

@@ -24,7 +24,7 @@ from railwright.guard._decide import (
 )
 from railwright.guard._lots import guard_key
 from railwright.guard._plan import Plan
-from railwright.guard._types import NO_CALL, STAGES, Call, GuardError, Stage, Verdict
+from railwright.guard._types import NO_CALL, STAGES, Call, GuardError, Stage, Verdict, need_text
 
 if TYPE_CHECKING:
     from railwright.guard._policy import Policy
@@ -48,7 +48,7 @@ class Stream(Protocol):
     """A text that arrives in pieces and leaves checked."""
 
     def feed(self, text: str) -> str:
-        """Take a piece; return what no rule can touch any more."""
+        """Take a piece; return what no rule can touch any more; GuardError after ``close``."""
         ...
 
     def close(self) -> str:
@@ -92,9 +92,11 @@ class Guard:
             telemetry: reports every verdict to OpenTelemetry. True: as the policy's ``telemetry``
                 asks, which is nothing where it is left out; False: nothing.
             path: the file that ``reload`` reads.
-            uncalibrated: for ``calibrate`` alone: rules with a ``rate`` count every finding.
+            uncalibrated: for ``calibrate`` alone: a rule with a ``rate`` that has no threshold yet
+                counts every finding.
 
         Raises:
+            GuardError: there is no such tier.
             ManifestError: the policy cannot be used at this tier.
             MissingExtraError: a detector needs packages that are not installed.
         """
@@ -167,9 +169,10 @@ class Guard:
         Never raises for what a detector does: an error or a time-out is a verdict with a reason.
 
         Raises:
-            GuardError: there is no such stage or field.
+            GuardError: there is no such stage or field, or ``text`` is no text.
         """
         plan, known = self._plan, call_of(stage, call, about)
+        need_text(text)
         begun = perf_counter()
         shadow = self._mode == "shadow"
         verdict = limit_verdict(plan, stage, text, shadow=shadow)
@@ -185,6 +188,7 @@ class Guard:
     ) -> Verdict:
         """Do as ``check``; slow detectors are awaited, and asked beside each other."""
         plan, known = self._plan, call_of(stage, call, about)
+        need_text(text)
         begun = perf_counter()
         shadow = self._mode == "shadow"
         verdict = limit_verdict(plan, stage, text, shadow=shadow)

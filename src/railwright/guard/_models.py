@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from railwright.system.fields import Count, Duration, Model, Slug, Text, Texts
 
 Stage = Literal["input", "retrieved", "tool_call", "tool_result", "output", "memory"]
 Action = Literal["allow", "flag", "redact", "rewrite", "ask", "block"]
 Fail = Literal["open", "flag", "ask", "closed"]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Score = Annotated[float, Field(ge=0, le=1)]
-T = TypeVar("T")
+
+
+def _saying(words: str) -> WrapValidator:
+    """Say in one sentence what a value must be, whatever is wrong with it."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise PydanticCustomError("range", words) from None
+
+    return WrapValidator(check)
+
+
+_SCORE = "must be a number from 0 to 1"
+_SHARE = "must be a share of conversations between 0 and 1, such as 0.1"
+Share = Annotated[float, Field(gt=0, lt=1), _saying(_SHARE)]
+Score = Annotated[float, Field(ge=0, le=1), _saying(_SCORE)]
+_OneScore = Annotated[
+    float,
+    Field(ge=0, le=1),
+    _saying(f"{_SCORE}, or one for each tier (high, medium, low)"),
+]
+
+
+def _form(value: Any) -> str:
+    """Which of two forms was written, so that the other one makes no error of its own.
+
+    Names in angle brackets are left out of the places that problems name.
+    """
+    return "<one>" if not isinstance(value, Mapping | Model) else "<mapping>"
 
 
 def _listed(value: Any) -> Any:
@@ -57,7 +97,14 @@ class Canary(Model):
     canary: Share
 
 
-ModeEntry = Literal["enforce", "shadow"] | Canary
+_One, _Many = Tag("<one>"), Tag("<mapping>")
+_FORM = Discriminator(_form)
+ActionEntry = Annotated[Annotated[Action, _One] | Annotated[ActionByTier, _Many], _FORM]
+FailEntry = Annotated[Annotated[Fail, _One] | Annotated[FailByTier, _Many], _FORM]
+NumberEntry = Annotated[Annotated[_OneScore, _One] | Annotated[NumberByTier, _Many], _FORM]
+ModeEntry = Annotated[
+    Annotated[Literal["enforce", "shadow"], _One] | Annotated[Canary, _Many], _FORM
+]
 
 
 class RuleEntry(Model):
@@ -67,15 +114,15 @@ class RuleEntry(Model):
     stages: Stages = Field(alias="stage", description="Where the texts come from")
     detector: Text
     labels: Texts = Field(default=(), description="Only findings with these labels; all if empty")
-    threshold: Score | NumberByTier | None = None
-    rate: Score | NumberByTier | None = Field(
+    threshold: NumberEntry | None = None
+    rate: NumberEntry | None = Field(
         default=None,
         description="False-positive rate; its threshold: from `calibration`, else the detector",
     )
-    action: Action | ActionByTier
+    action: ActionEntry
     mode: ModeEntry | None = None
-    on_error: Fail | FailByTier | None = None
-    on_timeout: Fail | FailByTier | None = None
+    on_error: FailEntry | None = None
+    on_timeout: FailEntry | None = None
     deadline: Duration | None = None
     tiers: tuple[Literal[1, 2, 3], ...] = ()
     tenants: Texts = ()
@@ -116,8 +163,8 @@ class Defaults(Model):
     """What rules have that do not say otherwise."""
 
     mode: ModeEntry = "enforce"
-    on_error: Fail | FailByTier | None = None
-    on_timeout: Fail | FailByTier | None = None
+    on_error: FailEntry | None = None
+    on_timeout: FailEntry | None = None
     deadline: Duration | None = None
 
 
@@ -125,7 +172,7 @@ class Limits(Model):
     """Texts beyond these are not checked; what happens then is said here."""
 
     max_chars: Count = 1_000_000
-    on_limit: Fail | FailByTier = "closed"
+    on_limit: FailEntry = "closed"
 
 
 class TelemetryEntry(Model):

@@ -11,6 +11,7 @@ import msgspec
 
 from railwright.guard._calibration import Calibration, CalibrationError, read_calibration
 from railwright.guard._compile import Resolved, compile_plan
+from railwright.guard._types import TIER_NAMES, GuardError
 from railwright.system import ManifestError, Positions, Problem, load_yaml, parse_yaml, validate
 
 if TYPE_CHECKING:
@@ -43,14 +44,19 @@ class Policy(msgspec.Struct, frozen=True):
 
         Args:
             tier: 1 high, 2 medium, 3 low; default: the tier that the file names, else 1.
-            uncalibrated: leave the calibration unread; rules with a ``rate`` count every finding.
+            uncalibrated: the calibration may be missing; a rule with a ``rate`` that has no
+                threshold yet counts every finding.
 
         Raises:
+            GuardError: there is no such tier.
             ManifestError: rules cannot be used together; it holds every problem.
             MissingExtraError: a detector or a condition needs a package that is not installed.
         """
+        if tier is not None and tier not in TIER_NAMES:
+            names = ", ".join(f"{number} ({name} risk)" for number, name in TIER_NAMES.items())
+            raise GuardError(f"there is no tier {tier!r}; tiers are {names}", "name one of them")
         chosen = tier or self.file.tier or STRICTEST
-        found = None if uncalibrated else _calibration(self)
+        found = _calibration_so_far(self) if uncalibrated else _calibration(self)
         resolved = Resolved(
             self.file,
             self.inherited,
@@ -93,8 +99,20 @@ def load_policy(path: Path | str) -> Policy:
     file = Path(path)
     if file.is_dir():
         file /= "guard.yaml"
+    if not file.exists():
+        raise ManifestError([_missing(file)])
     data, positions = load_yaml(file)
     return _policy(data, positions, str(file), file.resolve().parent)
+
+
+def _missing(file: Path) -> Problem:
+    return Problem(
+        file=str(file),
+        code="missing-file",
+        message="there is no such file",
+        mend="check the path, write `schema: guard/v1` and `extends: default` into it, or name the "
+        "built-in policy: default",
+    )
 
 
 def parse_policy(text: str, name: str = "guard.yaml") -> Policy:
@@ -139,3 +157,11 @@ def _calibration(policy: Policy) -> Calibration | None:
             mend="write it anew with `railwright guard calibrate --out FILE`",
         )
         raise ManifestError([problem]) from error
+
+
+def _calibration_so_far(policy: Policy) -> Calibration | None:
+    """The calibration where there is one already: `guard calibrate` may be about to write it."""
+    try:
+        return _calibration(policy)
+    except ManifestError:
+        return None

@@ -18,7 +18,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from railwright.detectors import Detection, resolve
 from railwright.guard._restore import CORE, RestoreStream, restored
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 ScopeKind = Literal["request", "conversation", "tenant"]
+SCOPES: tuple[ScopeKind, ...] = get_args(ScopeKind)
 DEFAULT_TTL_S = 3600.0
 #: Characters of a token's tag; each holds 5 bits. Longer only where two values would share one.
 _TAG, _MAX_TAG = 8, 16
@@ -144,8 +145,11 @@ class Pseudonyms:
         """Return the pseudonyms of one request, conversation or tenant.
 
         Raises:
-            PseudonymError: the name is empty, so that all would share one scope.
+            PseudonymError: there is no such kind, or the name is empty, so that all would share
+                one scope.
         """
+        if kind not in SCOPES:
+            raise PseudonymError(f"there is no scope {kind!r}; one of {', '.join(SCOPES)}")
         if not name:
             raise PseudonymError(f"a {kind} scope needs the id of the {kind}")
         return Scope(self, kind, name)

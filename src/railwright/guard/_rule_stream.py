@@ -23,7 +23,16 @@ from railwright.guard._decide import (
 from railwright.guard._edits import apply_edits
 from railwright.guard._plan import Rule
 from railwright.guard._settle import RuleSource, Settled, Settling
-from railwright.guard._types import FAIL_ACTION, Call, Finding, Reason, Stage, Verdict
+from railwright.guard._types import (
+    FAIL_ACTION,
+    Call,
+    Finding,
+    Reason,
+    Stage,
+    Verdict,
+    need_text,
+    stream_closed,
+)
 
 if TYPE_CHECKING:
     from railwright.guard._guard import Guard
@@ -78,6 +87,7 @@ class RuleStream:
         self._length = 0
         self._done = 0
         self._seconds = 0.0
+        self._closed = False
         self._verdict: Verdict | None = None
 
     @property
@@ -91,7 +101,14 @@ class RuleStream:
         return self._settling.held
 
     def feed(self, text: str) -> str:
-        """Take a piece; return what no rule can touch any more."""
+        """Take a piece; return what no rule can touch any more, nothing once a rule stopped it.
+
+        Raises:
+            GuardError: the stream is closed, or ``text`` is no text.
+        """
+        need_text(text)
+        if self._closed:
+            raise stream_closed()
         if self._verdict is not None:
             return ""
         self._given.append(text)
@@ -104,6 +121,7 @@ class RuleStream:
 
     def close(self) -> str:
         """Return the rest; the verdict stands afterwards."""
+        self._closed = True
         if self._verdict is not None:
             return ""
         rest = "" if self._failed else self._advance(self._settling.close)

@@ -51,7 +51,7 @@ def record_rates(system: Path | str, found: Calibration, stages: tuple[str, ...]
             "rules": {
                 rule.rule: {
                     "threshold": rule.threshold,
-                    "falsePositives": _facts(rule.false_positives),
+                    "falsePositives": rule.false_positives and _facts(rule.false_positives),
                     "falseNegatives": rule.false_negatives and _facts(rule.false_negatives),
                 }
                 for rule in found.rules

@@ -130,4 +130,5 @@ class ByteStream:
     def close(self) -> bytes:
         """Return the rest."""
         rest = self._decoder.decode(b"", final=True)
-        return (self._stream.feed(rest) + self._stream.close()).encode()
+        settled = self._stream.feed(rest) if rest else ""
+        return (settled + self._stream.close()).encode()

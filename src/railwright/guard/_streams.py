@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from railwright.guard._decide import Chosen, choose
 from railwright.guard._rule_stream import open_rule_stream
-from railwright.guard._types import Call, Stage, Verdict
+from railwright.guard._types import Call, Stage, Verdict, need_text, stream_closed
 
 if TYPE_CHECKING:
     from railwright.guard._guard import Guard, Stream
@@ -36,9 +36,10 @@ class HeldStream:
         self._verdict: Verdict | None = None
 
     def feed(self, text: str) -> str:
-        """Take a piece; raises ValueError after ``close``."""
+        """Take a piece; raises GuardError after ``close``, or for what is no text."""
+        need_text(text)
         if self._verdict is not None:
-            raise ValueError("the stream is closed")
+            raise stream_closed()
         self._parts.append(text)
         return text if self._early else ""
 

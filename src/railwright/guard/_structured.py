@@ -11,7 +11,7 @@ import importlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from railwright.detectors import MissingExtraError
 from railwright.guard._json_stream import JsonReader
@@ -22,6 +22,7 @@ Message = Mapping[str, str]
 Ask = Callable[[Sequence[Message]], str]
 AsyncAsk = Callable[[Sequence[Message]], Awaitable[str]]
 Server = Literal["openai", "vllm", "llama.cpp", "ollama"]
+SERVERS: tuple[Server, ...] = get_args(Server)
 
 _FENCE_BEGUN = re.compile(r"\s*(?:`(?:`(?:`(?:[jJ][a-zA-Z]{0,3})?[ \t]*)?)?)?")
 _FENCE_OPEN = re.compile(r"\s*```(?:json|JSON)?[ \t]*\n")
@@ -168,7 +169,12 @@ class Structured:
         ``openai``: ``response_format`` (also understood by llama.cpp and vLLM of today), with
         ``strict`` where the schema meets its conditions. ``vllm``: ``structured_outputs``.
         ``llama.cpp``: ``json_schema``. ``ollama``: ``format``. A hint does not replace the check.
+
+        Raises:
+            ValueError: ``server`` is none of these.
         """
+        if server not in SERVERS:
+            raise ValueError(f"there is no server {server!r}; one of {', '.join(SERVERS)}")
         if server == "vllm":
             return {"structured_outputs": {"json": self.schema}}
         if server == "llama.cpp":

@@ -36,6 +36,21 @@ class GuardError(Exception):
         self.mend = mend
 
 
+def need_text(text: object) -> None:
+    """Raise GuardError for what is no text: a guard that cannot read it must not judge it."""
+    if not isinstance(text, str):
+        mend = "decode bytes first, such as data.decode()" if isinstance(text, bytes) else ""
+        raise GuardError(
+            f"a guard checks text (str), not {type(text).__name__}",
+            mend or "give the text itself, or leave the check out where there is none",
+        )
+
+
+def stream_closed() -> GuardError:
+    """What ``feed`` raises after ``close``: the piece would be lost without a word."""
+    return GuardError("the stream is closed", "open another with guard.stream()")
+
+
 class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known about a text beside the text.
 
