@@ -95,7 +95,7 @@ _HEX_RUN = _Runs(_HEX_UNIT, 8, MAX_RUN // 6)
 _LOOKS_ENCODED = re.compile(r"[0-9]|[a-z][A-Z]")
 _ESCAPE = re.compile(
     r"%[0-9A-Fa-f]{2}|&#(?:x[0-9A-Fa-f]{2,6}|\d{2,7});|&(?:amp|lt|gt|quot|apos|commat|period|colon"
-    r"|sol|num);|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}"
+    r"|sol|num|nbsp);|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}"
 )
 _seek_escape = searcher(_ESCAPE.pattern)
 #: What may be the beginning of an escape at the end of a text.
