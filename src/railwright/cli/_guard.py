@@ -354,7 +354,9 @@ def _print_calibration(found: Calibration) -> None:
             for value, rate in values.items():
                 lacks = "" if rate.supported else f"; no claim of the target from n={rate.n}"
                 click.echo(f"  {name}={value}: {rate_text(rate)}{lacks}")
-    click.echo("the policy as it stands:")
+    bare = [rule.rule for rule in found.rules if rule.at is None]
+    counts = f" (every finding counts of {', '.join(bare)}: no threshold yet)" if bare else ""
+    click.echo(f"the policy as it stands{counts}:")
     for name, rate in found.policy.items():
         click.echo(f"  {name.replace('_', ' ')}: {rate_text(rate)}")
     for name, values in found.policy_slices.items():
