@@ -147,8 +147,8 @@ class GateChange(msgspec.Struct, frozen=True):
 
     @property
     def turned(self) -> bool:
-        """Whether the guard turned the verdict: it is another one, and not by more sources."""
-        return self.before != self.after and self.better + self.worse > 0
+        """Whether the guard turned the verdict: it is another one, and not by more sources alone."""
+        return self.before != self.after and self.better != self.worse
 
 
 class GuardEffect(msgspec.Struct, frozen=True):
