@@ -147,7 +147,7 @@ class GateChange(msgspec.Struct, frozen=True):
 
     @property
     def turned(self) -> bool:
-        """Whether the guard turned the verdict: it is another one, and not by more sources alone."""
+        """Whether the guard turned the verdict: another one, not by more sources alone."""
         return self.before != self.after and self.better != self.worse
 
 
