@@ -6,6 +6,7 @@ from railwright.gate._aa import AAResult, aa_test
 from railwright.gate._answers import forecast_system, verdict_now, verify_ledger
 from railwright.gate._errors import BrokenLedgerError, GateError
 from railwright.gate._forecast import Forecast, GateForecast
+from railwright.gate._guarded import GUARDED_SUFFIX
 from railwright.gate._lint import lint_all
 from railwright.gate._plan import CheckPlan, GatePlan, make_plan
 from railwright.gate._run import CheckResult, check
@@ -27,6 +28,7 @@ from railwright.gate._types import (
 from railwright.gate._verdict import decide_system
 
 __all__ = [
+    "GUARDED_SUFFIX",
     "AAResult",
     "Bounds",
     "BrokenLedgerError",

@@ -16,7 +16,7 @@ from railwright.targets import Request, Response, Target, config_from, open_targ
 if TYPE_CHECKING:
     from railwright.guard import Earlier, Guard, GuardedTarget
 
-SUFFIX = "-guarded"
+GUARDED_SUFFIX = "-guarded"
 """Ends the id under which the guarded system's evidence is kept; the bare one keeps its id."""
 FIRST_SHARE, TOUCHED_SHARE, GUARDED_SHARE = 2 / 3, 5 / 6, 11 / 12
 """Parts of a budget after which must have ended: the run without the guard, the questions that the
@@ -59,7 +59,7 @@ def guarded_system(system: System, guard: Guard) -> System:
         "plan": guard.plan.digest,
         "tier": guard.plan.tier,
     }
-    manifest = system.manifest.model_copy(update={"id": system.id + SUFFIX})
+    manifest = system.manifest.model_copy(update={"id": system.id + GUARDED_SUFFIX})
     parts = {**system.data["parts"], "guardrails": part}
     data = {**system.data, "id": manifest.id, "parts": parts}
     return msgspec.structs.replace(system, manifest=manifest, data=data)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 
-from railwright.gate import GateVerdict, SliceResult, Verdict
+from railwright.gate import GUARDED_SUFFIX, GateVerdict, SliceResult, Verdict
 from railwright.report._guard import guard_section
 from railwright.report._sections import (
     SampleSet,
@@ -84,7 +84,7 @@ def _header(verdict: Verdict) -> str:
 
 def _name(verdict: Verdict) -> str:
     """The system's name for a heading; the guarded one is no other system."""
-    bare = verdict.system.removesuffix("-guarded")
+    bare = verdict.system.removesuffix(GUARDED_SUFFIX)
     return verdict.system if verdict.guard is None else f"{bare}, behind its guard"
 
 
