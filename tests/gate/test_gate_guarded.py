@@ -188,3 +188,20 @@ def test_lint_names_the_fault_of_a_policy_and_a_guard_that_is_said_twice(bot: Pa
         text.replace("parts:\n", "parts:\n  guardrails: {path: prompt.txt}\n")
     )
     assert "guard-twice" in {problem.code for problem in lint_all(bot)}
+
+
+def test_what_a_guard_stopped_is_no_pace_of_the_system(
+    bot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from railwright.gate._answers import _pace
+    from railwright.system import load_system
+
+    monkeypatch.setenv("BOT_LEAKS", "ignore")
+    found = run(bot)
+    stopped = [s for s in iter_samples(found.run_dir) if not s.calls and not s.cached]
+    assert stopped
+    for folder in sorted((bot / "rai" / "runs").iterdir(), reverse=True):
+        asked = [s.latency_s for s in iter_samples(folder) if s.calls]
+        if asked:
+            break
+    assert _pace(load_system(bot)) == pytest.approx(sum(asked) / len(asked))

@@ -100,6 +100,8 @@ def _pace(system: System) -> float | None:
     for folder in reversed(runs):
         seconds = []
         for sample in read_samples(folder, where={"cached": False}):
+            if not sample.calls:  # a guard stopped it, which says nothing of the system
+                continue
             seconds.append(sample.latency_s)
             if len(seconds) == _PACE_SAMPLES:
                 break
