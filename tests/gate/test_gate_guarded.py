@@ -17,7 +17,8 @@ from railwright.gate import (
     verdict_now,
     verify_ledger,
 )
-from railwright.guard import intervention
+from railwright.gate._instruments import Instrument
+from railwright.guard import Guard, intervention
 from railwright.ledger import create_keys
 from railwright.report import to_html, to_json
 
@@ -135,6 +136,32 @@ def test_the_plan_of_the_policy_is_a_part_of_what_was_tested(bot: Path) -> None:
     after = verdict_now(bot).gate("secrets")
     assert after.outcome == "inconclusive"  # evidence under another policy is stale
     assert verdict_now(bot, without_guard=True).gate("secrets").outcome == "fail"
+    effect = found.verdict.guard
+    assert effect is not None
+    new = Guard.load(bot / "guard.yaml", tier=2).plan.digest
+    (why,) = [reason for reason in after.reasons if "guard plan" in reason]
+    assert why == (
+        f"It is stale: it was recorded behind the guard plan {effect.plan[:19]}, now it is the "
+        f"guard plan {new[:19]} (policy default became guard; rules removed: contact-out)."
+    )
+    assert not any("target" in reason for reason in after.reasons)  # that one is as it was
+
+
+def test_a_change_of_a_target_names_what_changed() -> None:
+    now = Instrument("c", "s@1", {"address": "http://a", "model": "m", "parameters": {"seed": 2}})
+    asked = {"cases": "c", "scorer": "s@1"}
+    before = {"address": "http://a", "model": "m", "parameters": {"seed": 1}}
+    told = "It is stale: it measured the target http://a#m with another parameters."
+    assert list(now.differences(asked, before)) == [told]
+    assert list(now.differences(asked, dict(now.target or {}))) == []
+    elsewhere = {**(now.target or {}), "address": "http://b"}
+    told = "It is stale: it measured the target http://b#m, now it is http://a#m."
+    assert list(now.differences(asked, elsewhere)) == [told]
+    behind = {**(now.target or {}), "guard": {"plan": "sha256:" + 64 * "0", "tier": 2}}
+    told = (
+        "It is stale: it was recorded behind the guard plan sha256:000000000000, now it is no guard."
+    )
+    assert list(now.differences(asked, behind)) == [told]
 
 
 def test_a_second_check_asks_nothing_and_says_the_same(bot: Path) -> None:

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from railwright.guard._chat import ChatGuard, ChatOptions
     from railwright.guard._chat_stream import ChatStream
     from railwright.guard._decorators import GuardBlockedError, guarded
-    from railwright.guard._diff import PlanDiff, TrafficDiff, diff_plans, diff_traffic
+    from railwright.guard._diff import (
+        PlanDiff,
+        TrafficDiff,
+        diff_plans,
+        diff_traffic,
+        outline_changes,
+    )
     from railwright.guard._guard import Guard, Sink, Stream
     from railwright.guard._harden import Canary, Spotlight, spotlight
     from railwright.guard._plan import Plan, Rule
@@ -51,7 +57,7 @@ _PLACES = {
     "_calibrate": ("CalibrationRow", "calibrate", "read_rows"),
     "_calibration": ("Calibration", "CalibrationError", "read_calibration"),
     "_decorators": ("GuardBlockedError", "guarded"),
-    "_diff": ("PlanDiff", "TrafficDiff", "diff_plans", "diff_traffic"),
+    "_diff": ("PlanDiff", "TrafficDiff", "diff_plans", "diff_traffic", "outline_changes"),
     "_guard": ("Guard", "Sink", "Stream"),
     "_plan": ("Plan", "Rule"),
     "_policy": ("Policy", "default_policy", "load_policy", "parse_policy"),
@@ -126,6 +132,7 @@ __all__ = [
     "intervention",
     "json_schemas",
     "load_policy",
+    "outline_changes",
     "parse_policy",
     "read_calibration",
     "read_rows",

@@ -146,8 +146,27 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def digest(self) -> str:
         """``sha256:`` over everything that can change a verdict, detector versions included."""
-        body = msgspec.json.encode(self.described(), order="deterministic")
-        return f"sha256:{sha256(body).hexdigest()}"
+        return f"sha256:{_hex_digest(self.described())}"
+
+    @cached_property
+    def outline(self) -> dict[str, Any]:
+        """Short digests of its pieces, by which it can be said later what changed in a policy.
+
+        They tell what differs and hold nothing of what the policy says.
+        """
+        settings = {
+            key: value
+            for key, value in self.described().items()
+            if key not in ("id", "tier", "detectors", "rules")
+        }
+        return {
+            "policy": self.id,
+            "plan": self.digest,
+            "tier": self.tier,
+            "rules": {rule.id: _short_digest(rule.described()) for rule in self.rules},
+            "detectors": {name: _short_digest(found) for name, found in self.versions.items()},
+            "settings": {key: _short_digest(value) for key, value in settings.items()},
+        }
 
     def described(self) -> dict[str, Any]:
         """The plan as plain values."""
@@ -162,6 +181,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             "message": self.message,
             "rules": [rule.described() for rule in self.rules],
         }
+
+
+def _hex_digest(value: Any) -> str:
+    return sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
+
+
+def _short_digest(value: Any) -> str:
+    return _hex_digest(value)[:12]
 
 
 def stage_plan(rules: list[Rule]) -> StagePlan:
