@@ -158,9 +158,8 @@ def test_a_change_of_a_target_names_what_changed() -> None:
     told = "It is stale: it measured the target http://b#m, now it is http://a#m."
     assert list(now.differences(asked, elsewhere)) == [told]
     behind = {**(now.target or {}), "guard": {"plan": "sha256:" + 64 * "0", "tier": 2}}
-    told = (
-        "It is stale: it was recorded behind the guard plan sha256:000000000000, now it is no guard."
-    )
+    told = "It is stale: it was recorded behind the guard plan sha256:000000000000, now it is "
+    told += "no guard."
     assert list(now.differences(asked, behind)) == [told]
 
 

@@ -107,7 +107,10 @@ class _Parser:
         found = _OPENER.match(self.pattern, self.at)
         assert found is not None
         if self.pattern.startswith("(?", self.at) and len(found.group()) == 1:
-            raise RegexError(f"the group at character {self.at} is not supported (no look-around)")
+            raise RegexError(
+                f"the group at character {self.at} is not supported; write not_before or not_after "
+                "in the place of look-around, (?:...) for a group"
+            )
         self.at = found.end()
         ways = self.alternatives()
         if not self.pattern.startswith(")", self.at):
