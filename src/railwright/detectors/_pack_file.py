@@ -276,7 +276,8 @@ def _value_faults(rule: Rule) -> Iterator[Fault]:
     from railwright.detectors import _confirm
 
     if not 0 <= rule.alone <= rule.score <= 1:
-        yield Fault(("score",), "0 <= alone <= score <= 1 must hold", "mend the two numbers")
+        key = "alone" if 0 <= rule.score <= 1 else "score"
+        yield Fault((key,), "0 <= alone <= score <= 1 must hold", "mend the two numbers")
     if rule.window > MAX_WINDOW:
         message = f"window is {rule.window}; the most is {MAX_WINDOW}"
         yield Fault(("window",), message, f"write {MAX_WINDOW} or less")
