@@ -6,6 +6,7 @@ import json
 from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from railwright.evaluate import iter_samples
@@ -21,6 +22,7 @@ from railwright.gate._instruments import Instrument
 from railwright.guard import Guard, intervention
 from railwright.ledger import create_keys
 from railwright.report import to_html, to_json
+from railwright.report._text import guard_sentences
 
 NUMBER = count()
 # Gives its key away where a word of BOT_LEAKS is in the question, and notes what reaches it.
@@ -202,6 +204,28 @@ def test_the_report_shows_both_sides(bot: Path) -> None:
     assert effect["rules"]["secrets-out"] == effect["answers_changed"] > 0
     assert found.bare is not None
     assert "Without and with" not in to_html(found.bare.verdict)
+
+
+def test_the_report_says_what_the_policy_would_do_at_the_tier(bot: Path) -> None:
+    text = (bot / "system.yaml").read_text().replace("tier: 2", "tier: 3")
+    (bot / "guard.yaml").write_text(
+        "schema: guard/v1\nrules:\n"
+        "  - {id: key, stage: output, detector: secrets, action: {high: block, medium: block, "
+        "low: flag}}\n"
+        "  - {id: order, stage: input, detector: injection, action: flag}\n"
+        "  - {id: person, stage: output, detector: pii, action: redact}\n"
+        "  - {id: trial, stage: input, detector: pii, action: block, mode: shadow}\n"
+    )
+    (bot / "system.yaml").write_text(text.replace("guard: default", "guard: guard.yaml"))
+    effect = run(bot).verdict.guard
+    assert effect is not None
+    told = guard_sentences(effect)
+    assert told[1] == (
+        "At tier 3, 2 of its 4 rules only flag. Rules that block: none; redact: person; only flag: "
+        "key, order; only watch: trial."
+    )
+    bare = msgspec.structs.replace(effect, actions={})
+    assert guard_sentences(bare) == [told[0], *told[2:]]
 
 
 def test_lint_names_the_fault_of_a_policy_and_a_guard_that_is_said_twice(bot: Path) -> None:
