@@ -311,6 +311,8 @@ def _bounds(rule: Any) -> str:
         parts.append(f"channels {', '.join(sorted(rule.channels))}")
     if rule.when:
         parts.append(f"when {rule.when.source}")
+    if rule.exempt:
+        parts.append(f"except {', '.join(rule.exempt.entries)}")
     return "".join(f"; {part}" for part in parts)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from railwright.detectors import Detection, Detector, counts
 from railwright.guard._condition import Condition
+from railwright.guard._exceptions import Exceptions
 from railwright.guard._types import Action, Call, Fail, Finding, Mode, Stage
 
 
@@ -24,7 +25,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         share: share of conversations in which a canary rule is enforced.
         deadline_s: seconds until the detector's answer is no longer waited for; 0 means no end.
         replacement: stands for the span; "" means ``[LABEL]`` for ``redact``.
-        exempt: casefolded texts that are no finding.
+        exempt: texts that are no finding.
         slow: whether the detector runs beside the others, with a deadline.
     """
 
@@ -43,7 +44,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     tenants: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     when: Condition | None = None
-    exempt: frozenset[str] = frozenset()
+    exempt: Exceptions | None = None
     replacement: str = ""
     message: str = ""
     slow: bool = False
@@ -52,7 +53,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a detection in ``text`` counts for this rule."""
         if not counts(found, self.threshold, self.labels):
             return False
-        return not self.exempt or text[found.start : found.end].casefold() not in self.exempt
+        return self.exempt is None or not self.exempt.cover(text[found.start : found.end])
 
     def finding(self, found: Detection, *, enforced: bool = True) -> Finding:
         """Return a detection as a finding of this rule."""
@@ -98,7 +99,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
             "tenants": sorted(self.tenants),
             "channels": sorted(self.channels),
             "when": self.when.source if self.when else "",
-            "except": sorted(self.exempt),
+            "except": self.exempt.entries if self.exempt else [],
             "with": self.replacement,
             "message": self.message,
         }
