@@ -233,3 +233,13 @@ def test_shadow_reports_from_an_event_log(folder: Path) -> None:
     assert "newly         50.00% (1/2" in said
     assert "channel=web: newly stopped 50.00% (1/2" in said
     assert json.loads(run(folder, "shadow", "events", "--json"))["would_stop"]["k"] == 1
+
+
+def test_explain_prints_what_is_excepted_once(folder: Path) -> None:
+    text = POLICY.replace("rules:", 'except: ["*@shop.example"]\nrules:', 1)
+    text = text.replace("labels: iban,", "labels: iban, except: DE00,")
+    (folder / "guard.yaml").write_text(text)
+    said = run(folder, "explain")
+    assert "except  *@shop.example\n" in said
+    assert said.count("shop.example") == 1
+    assert "on time-out closed; except de00\n" in said
