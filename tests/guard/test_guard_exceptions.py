@@ -48,6 +48,8 @@ def guard() -> Guard:
         ("+43 1 555 0140", "+43 1 555 01401", False),
         ("+43 1 555 *", "+43 1 555-0187", True),
         ("+43 1 555 *", "+43 1 556 0187", False),
+        ("*@shop.example", "ann.1982@shop.example", True),
+        ("*@shop.example", "4111111111111111@shop.example", False),  # a card behind the star
         ("DE89 3704 0044 0532 0130 00", "de89370400440532013000", True),
         ("room 1-2 a", "room 12a", False),  # more letters than digits
         ("https://shop.example/*", "https://shop.example/help", True),
@@ -68,6 +70,7 @@ def test_the_policy_excepts_for_inherited_rules_too(guard: Guard) -> None:
         ("eve@shop.example.evil.example", "contact-out"),
     }
     assert guard.check("output", "help@shop.example").action == "allow"
+    assert guard.check("output", "4111111111111111@shop.example").action == "redact"
     bare = Guard.default(tier=1)
     assert bare.check("output", "help@shop.example").action == "redact"
     assert bare.plan.digest != guard.plan.digest

@@ -9,6 +9,8 @@ import msgspec
 _SEPARATORS = str.maketrans("", "", " \t\n\u00a0()./-\u2010\u2011\u2013")
 _ENDS = frozenset("@/\\,;:<>()[]{}|\"'")
 """What a star does not stand for, nor white space: it stays within one part of an address."""
+_MOST_DIGITS = 6
+"""Digits that a star stands for at most, so that no number of a person hides behind it."""
 LEAST = 4
 """Letters and digits that an entry with a star needs, so that none covers nearly everything."""
 
@@ -68,4 +70,6 @@ def _fits(text: str, before: str, after: str) -> bool:
     if not text.startswith(before) or not text.endswith(after):
         return False
     middle = text[len(before) : len(text) - len(after)]
+    if sum(map(str.isdigit, middle)) > _MOST_DIGITS:
+        return False
     return not any(char in _ENDS or char.isspace() for char in middle)
