@@ -7,8 +7,9 @@ functions, ``GuardMiddleware`` stands before an ASGI application that speaks the
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from railwright._lazy import lazy
 
 if TYPE_CHECKING:
     from railwright.guard._asgi import GuardMiddleware
@@ -76,7 +77,6 @@ _PLACES = {
     "_tests": ("TestResult", "run_tests"),
     "_types": ("ACTIONS", "STAGES", "Call", "Finding", "GuardError", "Reason", "Verdict"),
 }
-_HOME = {name: module for module, names in _PLACES.items() for name in names}
 
 __all__ = [
     "ACTIONS",
@@ -144,12 +144,5 @@ __all__ = [
     "spotlight",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    # Each name is imported when it is first asked for: a service that only checks texts does not
-    # pay for calibration, tests and middleware.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"railwright.guard.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+# A service that only checks texts does not pay for calibration, tests and middleware.
+__getattr__ = lazy(__name__, _PLACES)
