@@ -403,4 +403,8 @@ def test_an_outline_says_what_changed_without_saying_what_the_policy_holds() -> 
         "settings changed: message",
     ]
     assert "b.example" not in str(old.outline)
+    text = "schema: guard/v1\nextends: default\n"
+    before, after = (parse_policy(text + more).plan(2) for more in ("", "except: ['*@a.example']"))
+    assert outline_changes(before.outline, after.outline) == ["settings changed: except"]
+    assert after.excepted == {"*@a.example"}
     assert outline_changes({"plan": "x", "tier": 2}, new.outline) == ["tier 2 became 1"]

@@ -161,6 +161,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return f"sha256:{_hex_digest(self.described())}"
 
     @cached_property
+    def excepted(self) -> frozenset[str]:
+        """Entries of ``except:`` that hold for every rule: those of the policy itself."""
+        each = [frozenset(rule.described()["except"]) for rule in self.rules]
+        return frozenset.intersection(*each) if each else frozenset()
+
+    @cached_property
     def outline(self) -> dict[str, Any]:
         """Short digests of its pieces, by which it can be said later what changed in a policy.
 
@@ -171,14 +177,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             for key, value in self.described().items()
             if key not in ("id", "tier", "detectors", "rules")
         }
+        settings["except"] = sorted(self.excepted)
         return {
             "policy": self.id,
             "plan": self.digest,
             "tier": self.tier,
-            "rules": {rule.id: _short_digest(rule.described()) for rule in self.rules},
+            "rules": {rule.id: _short_digest(self._own(rule)) for rule in self.rules},
             "detectors": {name: _short_digest(found) for name, found in self.versions.items()},
             "settings": {key: _short_digest(value) for key, value in settings.items()},
         }
+
+    def _own(self, rule: Rule) -> dict[str, Any]:
+        """A rule without what the policy excepts for all of them."""
+        told = rule.described()
+        return {**told, "except": sorted(set(told["except"]) - self.excepted)}
 
     def described(self) -> dict[str, Any]:
         """The plan as plain values."""
