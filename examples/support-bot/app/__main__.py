@@ -47,8 +47,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--guard",
         metavar="POLICY",
-        default="default",
-        help="policy (a guard.yaml) behind which the API is served below /guarded; '' for none",
+        default=str(ROOT / "guard.yaml"),
+        help="policy behind which the API is served below /guarded (default: guard.yaml here; "
+        "'default' for the built-in one, '' for none)",
     )
     return parser.parse_args()
 
