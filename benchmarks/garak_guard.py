@@ -272,8 +272,8 @@ def settle(garak: str, choice: Choice, out: Path) -> dict[str, Any]:
         "seed": SEED,
         "subject": subject(system).digest,
         "tier": system.tier,
-        "policy": "default",
-        "plan": Guard.default(system.tier).plan.digest,
+        "policy": "guard.yaml",
+        "plan": Guard.load(EXAMPLE / "guard.yaml", tier=system.tier).plan.digest,
     }
     for arm in ARMS:
         (out / arm).mkdir(parents=True, exist_ok=True)

@@ -113,24 +113,8 @@ def test_a_stream_is_the_whole_text_redacted(parts: list[str], size: int) -> Non
 
 
 def test_little_of_an_ordinary_text_is_held_back() -> None:
-    words = [
-        "maple",
-        "trees",
-        "77",
-        "31",
-        "may",
-        "please",
-        "the",
-        "people",
-        "who",
-        "came",
-        "by",
-        "mail",
-        "from",
-        "a",
-        "market",
-        "place",
-    ]
+    text = "maple trees 77 31 may please the people who came by mail from a market place "
+    words = text.split()
     draw = random.Random(5)
     text = " ".join(draw.choice(words) for _ in range(400))
     context = Context(plants=(CODE, "QZ5T6RPLMNB7KX2WJ4AD"))
