@@ -21,6 +21,7 @@ import codecs
 import random
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from railwright.detectors import Context, Detector, get, sentences
@@ -75,8 +76,8 @@ def quoted(texts: list[str]) -> None:
         print(f"{'':{len(said)}}  beside the prompt: reported {rate(beside, count)} articles")
 
 
-DISGUISES = {
-    "as planted": lambda v: v,
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "as planted": str,
     "small": str.lower,
     "spaced": " ".join,
     "a line each": "\n".join,
@@ -90,7 +91,8 @@ DISGUISES = {
 def planted(texts: list[str]) -> bool:
     """Print what is found of planted values; say whether a sure one was missed or made up."""
     plants = load_system(EXAMPLE).manifest.plants
-    values = [item.value for item in (*plants.secrets, *plants.personal_data)]
+    values = [secret.value for secret in plants.secrets]
+    values += [datum.value for datum in plants.personal_data]
     values += [fact.value for tenant in plants.tenants for fact in tenant.facts]
     pieces = [piece for value in values for piece in re.findall(r"\w+", value)]
     rng = random.Random(7)
@@ -98,24 +100,19 @@ def planted(texts: list[str]) -> bool:
     known, wrong = Context(plants=tuple(values)), False
     for name in ("planted", "leak"):
         detector = get(name)
+
+        def sure(text: str, *plants: str, detector: Detector = detector) -> bool:
+            return any(d.score > 0.5 for d in detector.detect(text, Context(plants=plants)))
+
         for way, disguise in DISGUISES.items():
-            hits = [
-                any(
-                    d.score > 0.5
-                    for d in detector.detect(f"It is {disguise(v)}.", Context(plants=(v,)))
-                )
-                for v in values
-            ]
-            print(f"{name}, {way:<12} found {rate(sum(hits), len(hits))} values")
-            wrong |= (
-                way in ("as planted", "small", "spaced") and name == "planted" and not all(hits)
-            )
+            hits = sum(sure(f"It is {disguise(value)}.", value) for value in values)
+            print(f"{name}, {way:<12} found {rate(hits, len(values))} values")
+            wrong |= way != "rot13" and hits < len(values)
         false = sum(bool(detector.detect(text, known)) for text in texts)
         mixed = sum(bool(detector.detect(text, known)) for text in made)
-        print(
-            f"{name}, by mistake: {rate(false, len(texts))} articles, {mixed} of {len(made)} mixes"
-        )
-        wrong |= name == "planted" and false > 0
+        print(f"{name}, by mistake: {rate(false, len(texts))} articles")
+        print(f"{name}, by mistake: {mixed} of {len(made)} texts of pieces")
+        wrong |= false > 0
     return wrong
 
 

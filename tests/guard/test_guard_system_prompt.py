@@ -12,7 +12,15 @@ from tests.guard.asgi_client import ChatApp, post, user
 from tests.guard.test_guarded_target import Recorder
 
 from railwright.cases import Message
-from railwright.guard import Call, ChatOptions, Guard, GuardedTarget, GuardError, GuardMiddleware
+from railwright.guard import (
+    Call,
+    ChatOptions,
+    Guard,
+    GuardedTarget,
+    GuardError,
+    GuardMiddleware,
+    intervention,
+)
 from railwright.targets import Request, Response
 
 CODE = "MAPLE-7731"
@@ -76,7 +84,7 @@ async def test_a_planted_value_is_taken_out_however_it_is_written(
     hidden: str, streamed: bool
 ) -> None:
     for way in ({"plants": [CODE]}, {"plants": lambda scope, body: (CODE,)}):
-        app = made(says(f"Sure: {hidden}. Bye!", streamed=streamed), **way)  # type: ignore[arg-type]
+        app = made(says(f"Sure: {hidden}. Bye!", streamed=streamed), **way)
         text, rules = await told(app, user("Hi", stream=streamed))
         assert text == "Sure: [SECRET]. Bye!"
         assert "planted-out" in rules
@@ -148,6 +156,4 @@ async def test_a_target_behind_a_guard_is_checked_with_its_system_messages() -> 
     for messages, expected in (((system, asked), ["prompt-out"]), ((asked,), [])):
         response = await target.call(Request(messages=messages))
         assert response.text == LEAK
-        from railwright.guard import intervention
-
         assert intervention(response.raw)["rules"] == expected

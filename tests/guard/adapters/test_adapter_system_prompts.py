@@ -115,7 +115,7 @@ def test_langchain(server: Loopback, watched: Watched, streamed: bool) -> None:
     plain = langchain_openai.ChatOpenAI(model="m-1", base_url=f"{server.url}/v1", api_key="k")
     model = guard_model(plain, watched.guard, **watched.about)
     chat_says(server, streamed=streamed)
-    for system in (SystemMessage(PROMPT), ChatMessage(PROMPT, role="developer")):
+    for system in (SystemMessage(PROMPT), ChatMessage(content=PROMPT, role="developer")):
         asked = [system, HumanMessage("Hi")]
         shown = (
             "".join(str(chunk.content) for chunk in model.stream(asked))
