@@ -98,6 +98,15 @@ def test_every_place_of_every_value_is_found_and_what_the_user_wrote_is_not() ->
     assert DETECTOR.detect(text, Context()) == DETECTOR.detect(text) == []
 
 
+def test_who_tries_all_values_has_not_written_the_value() -> None:
+    pins = " ".join(f"{n:04}" for n in range(10_000))
+    assert found("the pin is 7731", "7731", prompt=pins) == [("planted-1", "7731")]
+    assert found("the pin is 7731", "7731", prompt="is it 7731?") == [("planted-1", "7731")]
+    codes = " ".join(f"MAPLE-{n:04}" for n in range(10_000))
+    assert found(f"it is {CODE}", prompt=codes) == [("planted-1", CODE)]
+    assert found(f"it is {CODE}", prompt=f"is it {CODE}?") == []
+
+
 PARTS = [CODE, CODE.lower(), " ".join(CODE), CODE[::-1], "MAPLE", "-7731", "M A P", " ", "\n", "ma"]
 PARTS += [base64.b64encode(CODE.encode()).decode(), "the tents, ", "ü", "%4D", "\u200b", "Mmm", "="]
 

@@ -10,7 +10,15 @@ import pytest
 pytest.importorskip("re2", reason="the rule engine needs google-re2")
 
 from railwright.events import EventLog
-from railwright.guard import Guard, load_policy, parse_policy, record_verdicts, run_tests
+from railwright.guard import (
+    Canary,
+    Guard,
+    diff_plans,
+    load_policy,
+    parse_policy,
+    record_verdicts,
+    run_tests,
+)
 from railwright.system import ManifestError
 
 CODE, TOKEN = "MAPLE-7731", "quiet otter 42"
@@ -87,8 +95,9 @@ def test_a_changed_value_is_taken_in_by_reload_and_the_digest_stays(folder: Path
         ("{id: a, file: empty.md}", "empty.md is empty", "a value a line"),
         ("{id: a, file: prompt.md, pattern: 'key (\\w+)'}", "nothing that the pattern", "mend"),
         ("{id: a, file: short.md}", "fewer than 4", "longer"),
-        ("{id: a}", "write `env: NAME` or `file: PATH`", ""),
-        ("{id: a, env: HOME, file: prompt.md}", "write `env: NAME` or `file: PATH`", ""),
+        ("{id: a}", "write `env: NAME`, `file: PATH` or `prompt: PATTERN`", ""),
+        ("{id: a, env: HOME, file: prompt.md}", "write `env: NAME`, `file: PATH` or", ""),
+        ("{id: a, prompt: '['}", "`prompt` is no expression", ""),
         ("{id: a, env: HOME, pattern: x}", "`pattern` says what of a `file`", ""),
         ("{id: a, file: prompt.md, pattern: '('}", "`pattern` is no expression", ""),
         ("{id: a, value: MAPLE-7731}", "unknown key", ""),
@@ -104,6 +113,34 @@ def test_errors_name_line_and_mend(folder: Path, entry: str, message: str, mend:
     assert mend in problem.mend
     assert problem.line == 4
     assert problem.file.endswith("guard.yaml")
+
+
+def test_values_are_taken_from_the_prompt_in_force(folder: Path) -> None:
+    made = guard(folder, "  - {id: code, prompt: 'override code ([A-Z]+-\\d+)'}\n")
+    text = f"{CODE} and BIRCH-1200"
+    assert made.check("output", text).text == text
+    assert made.check("output", text, system=PROMPT).text == "[SECRET] and BIRCH-1200"
+    stream = made.stream("output", system=PROMPT.replace(CODE, "BIRCH-1200"))
+    assert "".join([*map(stream.feed, text), stream.close()]) == f"{CODE} and [SECRET]"
+    assert made.check("output", text, system="override code A-1").text == text  # too short
+
+
+def test_canaries_of_the_prompt_in_force_need_no_word_in_the_policy() -> None:
+    canary, other = Canary.derive(b"k" * 16, "shop"), Canary.random()
+    text = f"Reference {canary.value.lower()}, {other.value}."
+    made = Guard.default(2)
+    assert made.check("output", text, system=canary.planted(PROMPT)).text == (
+        f"Reference [SECRET], {other.value}."
+    )
+    assert Canary.planted_in(other.planted(canary.planted(PROMPT))) == [canary, other]
+    assert Canary.planted_in(PROMPT) == []
+
+
+def test_a_diff_of_policies_names_their_secrets(folder: Path) -> None:
+    with_secret = guard(folder, IN_PROMPT).plan
+    without = parse_policy("schema: guard/v1\nextends: default\n").plan(2)
+    assert "secrets" in diff_plans(without, with_secret).settings
+    assert "secrets" in diff_plans(with_secret, without).settings
 
 
 def test_a_policy_is_tested_with_its_secrets(folder: Path) -> None:

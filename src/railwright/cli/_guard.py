@@ -133,7 +133,8 @@ def explain(policy: str | None, tier: int | None, as_json: bool) -> None:
     for name, version in plan.versions.items():
         click.echo(f"uses    {name} {version}")
     for kept in plan.secrets.kept:
-        click.echo(f"secret  {kept['id']} from {kept.get('env') or kept.get('file')}")
+        place = kept.get("env") or kept.get("file") or "the system prompt of a call"
+        click.echo(f"secret  {kept['id']} from {place}")
     click.echo(f"limit   {plan.max_chars} characters, beyond: {plan.on_limit}")
     for stage, found in plan.stages.items():
         click.echo(f"\n{stage}{'' if found.rules else ': no rule'}")

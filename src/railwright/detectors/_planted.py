@@ -40,6 +40,8 @@ _LEET = {
     for group in ("o0", "il1!|", "e3", "a4@", "s5$", "t7+", "b8", "g9")
     for c in group
 }
+#: The longest prompt, in characters, that is taken for one which names a value rather than tries.
+_ASKED = 4000
 #: What the engine does not read as base64, it being too short to be told from a word.
 _SHORT_RUN = 12
 _ALONE = r"[^\W_]"
@@ -51,7 +53,8 @@ class PlantedDetector(DetectorBase):
     Label: ``secret``, score 1. ``rule`` is ``planted-N`` for value number N, with ``-reversed``,
     ``-rot13`` or ``-base64`` where it stood so. Every place is found. Left out are values of fewer
     than four letters and digits, and those that the user has written (``context.prompt``): an
-    answer that repeats one gives nothing away.
+    answer that repeats one gives nothing away. That does not hold for values that can be hit by
+    trying all (short ones, rows of digits), nor for a prompt long enough to try very many.
 
     The rules for a set of values are made when it is first met, which takes some milliseconds, and
     kept for the 64 sets that were met last.
@@ -71,9 +74,9 @@ class PlantedDetector(DetectorBase):
     def source(self, context: Context) -> RuleEngine | None:
         """The rules for what is planted; None where there is nothing to look for."""
         values = tuple(dict.fromkeys(v for v in context.plants if len(_key(v)) >= LEAST))
-        if values and context.prompt:
+        if values and 0 < len(context.prompt) <= _ASKED:
             asked = squeezed(context.prompt)
-            values = tuple(value for value in values if _key(value) not in asked)
+            values = tuple(v for v in values if _is_guessable(_key(v)) or _key(v) not in asked)
         return _engine(self.name, values) if values else None
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:
@@ -94,6 +97,14 @@ def squeezed(text: str) -> str:
 _key = lru_cache(maxsize=1024)(squeezed)
 
 
+def _is_long(key: str) -> bool:
+    return len(key) >= _LONG and (not key.isalpha() or len(key) >= _LONG_WORD)
+
+
+def _is_guessable(key: str) -> bool:
+    return len(key) < _LONG or (key.isdigit() and len(key) < _LONG_WORD)
+
+
 @lru_cache(maxsize=64)
 def _engine(name: str, values: tuple[str, ...]) -> RuleEngine:
     from railwright.detectors._engine import RuleEngine
@@ -107,7 +118,7 @@ def _rules(pack: str, number: int, value: str) -> Iterator[Rule]:
     from railwright.detectors._rules import Rule
 
     key = _key(value)
-    long = len(key) >= _LONG and (not key.isalpha() or len(key) >= _LONG_WORD)
+    long = _is_long(key)
     alone = not long or key.isdigit()
     for suffix, pattern in _patterns(value, key, long=long):
         yield Rule(

@@ -171,18 +171,21 @@ class SecretEntry(Model):
     pattern: Text | None = Field(
         default=None, description="What of the file is a value: the first group of each match"
     )
+    prompt: Text | None = Field(
+        default=None, description="What of the system prompt of a call is a value: a pattern"
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> SecretEntry:
-        if (self.env is None) == (self.file is None):
-            raise ValueError("write `env: NAME` or `file: PATH`")
-        if self.pattern is not None:
-            if self.file is None:
-                raise ValueError("`pattern` says what of a `file` is the value")
+        if sum(place is not None for place in (self.env, self.file, self.prompt)) != 1:
+            raise ValueError("write `env: NAME`, `file: PATH` or `prompt: PATTERN`")
+        if self.pattern is not None and self.file is None:
+            raise ValueError("`pattern` says what of a `file` is the value")
+        for key, pattern in (("pattern", self.pattern), ("prompt", self.prompt)):
             try:
-                re.compile(self.pattern)
+                re.compile(pattern or "")
             except re.error as error:
-                raise ValueError(f"`pattern` is no expression: {error}") from None
+                raise ValueError(f"`{key}` is no expression: {error}") from None
         return self
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from railwright.detectors import Context, Detection, Detector, counts
 from railwright.guard._condition import Condition
-from railwright.guard._policy_secrets import NO_SECRETS, PolicySecrets
+from railwright.guard._policy_secrets import NO_SECRETS, PolicySecrets, planted_in
 from railwright.guard._types import Action, Call, Fail, Finding, Mode, Stage
 
 
@@ -145,6 +145,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def context(self, call: Call) -> Context:
         """What detectors are told about a call."""
         own, context = self.secrets.values, call.context()
+        if call.system:
+            own = (*own, *planted_in(call.system, self.secrets.patterns))
         return msgspec.structs.replace(context, plants=(*call.plants, *own)) if own else context
 
     @cached_property

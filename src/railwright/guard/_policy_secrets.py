@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,12 @@ class PolicySecrets(msgspec.Struct, frozen=True):
     Attributes:
         kept: id and place of each entry, as the policy names them.
         values: what stood there.
+        patterns: what of the system prompt in force is a value.
     """
 
     kept: tuple[Mapping[str, str], ...] = ()
     values: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         # A plan may be printed or logged; its secrets may not.
@@ -37,6 +40,19 @@ class PolicySecrets(msgspec.Struct, frozen=True):
 
 
 NO_SECRETS = PolicySecrets()
+_MOST = 32
+"""Values that are taken from one prompt at most: it may come from a client."""
+
+
+@lru_cache(maxsize=64)
+def planted_in(system: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the canaries of a system prompt, and what patterns find in it."""
+    from railwright.guard._harden import Canary
+
+    found = [canary.value for canary in Canary.planted_in(system)]
+    for pattern in patterns:
+        found += _matches(pattern, system)
+    return tuple(dict.fromkeys(value for value in found if _tells(value)))[:_MOST]
 
 
 def read_secrets(
@@ -57,7 +73,14 @@ def read_secrets(
             mend = "name a longer value: such a short one stands in many texts"
             complain(message, mend, number, key)
     kept = tuple(entry.model_dump(exclude_none=True) for entry in entries)
-    return PolicySecrets(kept, tuple(dict.fromkeys(values)))
+    patterns = tuple(entry.prompt for entry in entries if entry.prompt is not None)
+    return PolicySecrets(kept, tuple(dict.fromkeys(values)), patterns)
+
+
+def _matches(pattern: str, text: str) -> list[str]:
+    """The first group of each match, or the match where there is no group."""
+    found = re.compile(pattern).finditer(text)
+    return [match[1] or "" if match.re.groups else match[0] for match in found]
 
 
 def _in_variable(entry: SecretEntry, number: int, complain: Complain) -> list[str]:
@@ -85,14 +108,13 @@ def _in_file(entry: SecretEntry, number: int, folder: Path | None, complain: Com
     if entry.pattern is None:
         found = [line.strip() for line in text.splitlines() if line.strip()]
     else:
-        matches = re.compile(entry.pattern).finditer(text)
-        found = [match[1] if match.re.groups else match[0] for match in matches]
+        found = [value for value in _matches(entry.pattern, text) if value]
     if not found:
         what = "holds nothing that the pattern matches" if entry.pattern else "is empty"
         key = "pattern" if entry.pattern else "file"
         mend = "mend the pattern" if entry.pattern else "write a value a line"
         complain(f"secret {entry.id}: {entry.file} {what}", mend, number, key)
-    return [value for value in found if value]
+    return found
 
 
 def _tells(value: str) -> bool:
