@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._normal import contains_tokens, tokens_of
 from railwright.detectors._registry import UnknownDetectorError, get, located, names, register
-from railwright.detectors._resolve import resolve
-from railwright.detectors._signal import Reading, Signal, counts, signal
+from railwright.detectors._resolve import candidates, joined, resolve
+from railwright.detectors._signal import Reading, Signal, counted, counts, signal
 from railwright.detectors._text import Folded, Span, fold, sentences
 from railwright.detectors.hosted import (
     DetectorConfigError,
@@ -64,10 +64,13 @@ __all__ = [
     "Signal",
     "Span",
     "UnknownDetectorError",
+    "candidates",
     "contains_tokens",
+    "counted",
     "counts",
     "fold",
     "get",
+    "joined",
     "lint_packs",
     "load_packs",
     "located",

@@ -158,6 +158,19 @@ def _mixed(text: str) -> bool:
     return both and _not_placeholder(text) and secrets.entropy(text) >= 2.8
 
 
+#: What code writes where a password could stand: calls, paths, fields, names of variables.
+_NO_PASSWORD = re.compile(r"[()\[\]{}<>]|://|^[./$%]|pass|pwd|word|\w[.]\w|_", re.IGNORECASE)
+
+
+def _password(text: str) -> bool:
+    """Say whether a word looks chosen as a password: digits and two of a-z, A-Z, other signs."""
+    if len(text) > 64 or _NO_PASSWORD.search(text) or not _not_placeholder(text):
+        return False
+    signs = any(char in "!@#$%^&*+=?~" for char in text)
+    kinds = (any(c.islower() for c in text), any(c.isupper() for c in text), signs)
+    return _with_digit(text) and sum(kinds) >= 2
+
+
 def _with_digit(text: str) -> bool:
     return any(c.isdigit() for c in text)
 
@@ -243,6 +256,7 @@ _CHECKS: dict[str, Check] = {
     "mrz-line": national.mrz_line,
     "mx-curp": national.mexican_curp,
     "not-placeholder": _not_placeholder,
+    "password": _password,
     "phone-international": _phone_international,
     "phone-named": _phone_named,
     "phone-us": _phone(("US",)),

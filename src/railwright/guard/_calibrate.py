@@ -117,8 +117,7 @@ def _scores(guard: Guard, row: CalibrationRow) -> Scores:
             raise GuardError(f"rule {rule.id} gave no answer: {answer.detail}", mend)
         open_rule = msgspec.structs.replace(rule, threshold=0.0)
         scores[rule.id] = max(
-            (found.score for found in answer if open_rule.accepts(row.text, found)),
-            default=_NO_FINDING,
+            (found.score for found in open_rule.accepted(row.text, answer)), default=_NO_FINDING
         )
     return scores
 

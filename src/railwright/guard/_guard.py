@@ -312,7 +312,7 @@ def is_blocked(chosen: list[Chosen], answers: dict[str, Answer], text: str) -> b
         answer = answers.get(rule.detector)
         if not enforced or rule.action != "block" or isinstance(answer, Failure):
             continue
-        if any(rule.accepts(text, found) for found in answer or ()):
+        if rule.accepted(text, answer or ()):
             return True
     return False
 

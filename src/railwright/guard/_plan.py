@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -49,11 +51,20 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     slow: bool = False
 
-    def accepts(self, text: str, found: Detection) -> bool:
-        """Whether a detection in ``text`` counts for this rule."""
-        if not counts(found, self.threshold, self.labels):
-            return False
-        return not self.exempt or text[found.start : found.end].casefold() not in self.exempt
+    def accepted(self, text: str, found: Sequence[Detection]) -> list[Detection]:
+        """Return those of a detector's ``candidates`` in ``text`` that count for this rule.
+
+        An exempt text is exempt as a whole: what is found within it does not count either.
+        """
+        chosen = [item for item in found if counts(item, self.threshold, self.labels)]
+        if not self.exempt or not chosen:
+            return chosen
+        spared = [
+            (item.start, item.end)
+            for item in found
+            if text[item.start : item.end].casefold() in self.exempt
+        ]
+        return _outside(spared, chosen) if spared else chosen
 
     def finding(self, found: Detection, *, enforced: bool = True) -> Finding:
         """Return a detection as a finding of this rule."""
@@ -175,6 +186,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             "message": self.message,
             "rules": [rule.described() for rule in self.rules],
         }
+
+
+def _outside(spans: list[tuple[int, int]], found: Iterable[Detection]) -> list[Detection]:
+    """Return the detections that lie within none of the spans; near linear in both."""
+    spans.sort()
+    starts = [start for start, _ in spans]
+    ends = list(accumulate((end for _, end in spans), max))
+    out = []
+    for item in found:
+        before = bisect_right(starts, item.start)
+        if not before or ends[before - 1] < item.end:
+            out.append(item)
+    return out
 
 
 def stage_plan(rules: list[Rule]) -> StagePlan:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from railwright.detectors import Detection, resolve
+from railwright.detectors import Detection, joined
 from railwright.guard._ask import failure_of
 from railwright.guard._decide import (
     Answer,
@@ -155,16 +155,12 @@ class RuleStream:
         """Return what a settled part becomes, and whether a rule stops the stream in it."""
         hits: list[tuple[Rule, Finding]] = []
         for name, raw in zip(self._names, part.found, strict=True):
-            resolved = resolve(raw)
-            self._found[name] += resolved
+            self._found[name] += raw
+            here = [_moved(found, -part.start) for found in raw]
             for rule, enforced, _ in self._chosen:
-                if rule.detector == name:
-                    here = (_moved(found, -part.start) for found in resolved)
-                    hits += (
-                        (rule, rule.finding(found, enforced=enforced))
-                        for found in here
-                        if rule.accepts(part.text, found)
-                    )
+                if here and rule.detector == name:
+                    counted = joined(self._plan.detectors[name], rule.accepted(part.text, here))
+                    hits += ((rule, rule.finding(item, enforced=enforced)) for item in counted)
         self._done += len(part.text)
         edits = edits_for(hits)
         stops = [f.start for _, f in hits if f.enforced and f.action in _STOPPING]
