@@ -149,6 +149,21 @@ def test_a_long_text_is_the_same_in_a_stream_and_whole(size: int) -> None:
     assert out.count("[SECRET]") >= 600
 
 
+@pytest.mark.parametrize("size", [1, 4, 5000])
+def test_values_within_each_other_are_one_finding_in_a_stream_too(size: int) -> None:
+    guard, call = Guard.default(2), Call(plants=(CODE, "7731", "maple 77"))
+    text = f"It is {CODE} or 7 7 3 1, " * 3
+    for whole in (text, text * 150):
+        stream = guard.stream("output", call)
+        out = "".join(stream.feed(whole[n : n + size]) for n in range(0, len(whole), size))
+        out += stream.close()
+        verdict, known = stream.verdict, guard.check("output", whole, call)
+        assert verdict is not None
+        assert out == verdict.text == known.text
+        assert verdict.detections == known.detections
+        assert out.startswith("It is [SECRET] or [SECRET], It")
+
+
 async def test_a_target_behind_a_guard_is_checked_with_its_system_messages() -> None:
     target = GuardedTarget(Recorder(Response(text=LEAK)), Guard.default(2))
     system = Message(role="system", content=PROMPT)
