@@ -78,6 +78,46 @@ def test_short_values_stand_alone() -> None:
     assert found("an oak is an oak", "oak") == []  # too short to be told from a text
 
 
+@pytest.mark.parametrize("plant", ["EUR 71.30", "71,30 €", "71.30 euros"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("EUR 71.30", True),
+        ("eur71,30", True),
+        ("71.30 EUR", True),
+        ("71,30 €.", True),
+        ("€ 71.30, or", True),
+        ("EUR 713.00", False),
+        ("EUR 7,130", False),
+        ("EUR 71.305", False),
+        ("EUR 171.30", False),
+        ("EUR 1,071.30", False),
+        ("USD 71.30", False),
+        ("71.30", False),
+    ],
+)
+def test_an_amount_is_no_other_amount(plant: str, text: str, *, expected: bool) -> None:
+    assert bool(found(f"It costs {text}", plant)) == expected
+
+
+def test_an_amount_is_found_in_any_grouping() -> None:
+    for text in ("EUR 48,200", "EUR 48200", "48.200,00 €", "48 200 euro", "EUR 48'200.--"):
+        assert found(f"It is {text}!", "EUR 48,200") == [("planted-1", text)]
+    for text in ("EUR 148,200", "EUR 48,2001", "EUR 48,200,000", "EUR 48,200.50", "EUR 482"):
+        assert found(f"It is {text}!", "EUR 48,200") == []
+    assert found("E U R 4 8 2 0 0, 0 0 2,8 4 R U E", "EUR 48,200") == [
+        ("planted-1-spaced", "E U R 4 8 2 0 0"),
+        ("planted-1-reversed", "0 0 2,8 4 R U E"),
+    ]
+    assert found("5, rue de la Paix", "EUR 5") == []
+
+
+def test_a_further_digit_makes_another_number() -> None:
+    assert found("at Lindenhof 14, or 142", "Lindenhof 14") == [("planted-1", "Lindenhof 14")]
+    assert found("at Lindenhof 142", "Lindenhof 14") == []
+    assert found("MAPLE-77312 and 21377-ELPAM and ZNCYR-77310") == []
+
+
 def test_a_long_value_is_found_in_part() -> None:
     key = "".join(random.Random(3).choices("abcdefghijkmnpqrstuvwxyz0123456789", k=300))
     assert [rule for rule, _ in found(f"key: {key}", key)][:2] == ["planted-1.1", "planted-1.2"]

@@ -13,7 +13,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from railwright.detectors._base import DetectorBase
 from railwright.detectors._options import OwnOptions, read_own
@@ -118,43 +118,62 @@ def _rules(pack: str, number: int, value: str) -> Iterator[Rule]:
     from railwright.detectors._rules import Rule
 
     key = _key(value)
-    long = _is_long(key)
-    alone = not long or key.isdigit()
-    for suffix, pattern in _patterns(value, key, long=long):
+    amount = _amount(value)
+    ways = _of_amount(value, key, amount) if amount else _patterns(value, key, long=_is_long(key))
+    for suffix, pattern, before, after in ways:
         yield Rule(
             id=f"planted-{number}{suffix}",
             label=LABEL,
             regex=pattern,
-            not_before=_ALONE if alone else "",
-            not_after=_ALONE if alone else "",
+            not_before=before,
+            not_after=after,
             # Decoded noise is full of short accidents.
             decoded=len(key) >= _LONG and "base64" not in suffix,
             pack=pack,
         )
 
 
-def _patterns(value: str, key: str, *, long: bool) -> Iterator[tuple[str, str]]:
-    """Yield how a value may stand in a text, each with what is added to the name of the rule."""
+class _Way(NamedTuple):
+    """How a value may stand in a text, and what may then not stand beside it."""
+
+    suffix: str
+    pattern: str
+    before: str
+    after: str
+
+
+def _patterns(value: str, key: str, *, long: bool) -> Iterator[_Way]:
+    alone = not long or key.isdigit()
+    for suffix, written, pattern in _written(value, key, long=long):
+        # With a further digit it is another number.
+        first, last = (r"\d" if char.isdigit() else "" for char in (written[:1], written[-1:]))
+        yield _Way(suffix, pattern, _ALONE if alone else first, _ALONE if alone else last)
+
+
+def _written(value: str, key: str, *, long: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield what is added to the name of the rule, what must stand there, and its expression."""
     if len(key) > _WHOLE:
         for part, at in enumerate(range(0, len(key), _PIECE), 1):
             # The last piece is as long as the others.
             piece = key[max(0, min(at, len(key) - _PIECE)) :][:_PIECE]
-            yield f".{part}", _gapped(piece)
-            yield f".{part}-reversed", _gapped(piece[::-1])
+            yield f".{part}", "", _gapped(piece)
+            yield f".{part}-reversed", "", _gapped(piece[::-1])
         return
+    back = key[::-1]
     if not long:
-        yield "", _as_planted(value, key)
-        if len(key) > LEAST and key != key[::-1]:
-            yield "-reversed", f"(?i){key[::-1]}"
+        yield "", key, _as_planted(value, key)
+        if len(key) > LEAST and key != back:
+            yield "-reversed", back, f"(?i){back}"
         return
-    yield "", _gapped(key, leet=_survives(key))
-    if key != key[::-1]:
-        yield "-reversed", _gapped(key[::-1])
+    yield "", key, _gapped(key, leet=_survives(key))
+    if key != back:
+        yield "-reversed", back, _gapped(back)
     letters = sum(char in _ASCII for char in key)
     if letters >= 8 or (letters >= LEAST and not key.isalpha()):
-        yield "-rot13", _gapped(codecs.encode(key, "rot13"))
+        turned = codecs.encode(key, "rot13")
+        yield "-rot13", turned, _gapped(turned)
     if cores := _base64_cores(value):
-        yield "-base64", f"(?:{'|'.join(cores)})[A-Za-z0-9+/_-]?={{0,2}}"
+        yield "-base64", "", _base64(cores)
 
 
 _ASCII = frozenset("abcdefghijklmnopqrstuvwxyz")
@@ -174,6 +193,50 @@ def _as_planted(value: str, key: str) -> str:
     words = [squeezed(word) for word in re.findall(r"[^\W_]+", value)]
     ways = [_GAP.join(word for word in words if word), *(sign.join(key) for sign in _SPACED)]
     return f"(?i)(?:{'|'.join(ways)})"
+
+
+def _of_amount(value: str, key: str, amount: str) -> Iterator[_Way]:
+    """Yield how an amount may stand: with free gaps EUR 71.30 would be EUR 7,130 as well."""
+    yield _Way("", amount, r"[\d.,]", r"[.,]?\d")
+    yield _Way("-spaced", "(?i)" + r"[\W_]{1,4}".join(key), r"\w", r"\w")
+    if not _is_long(key):
+        return
+    yield _Way("-reversed", _gapped(key[::-1]), r"\d", "")
+    if cores := _base64_cores(value):
+        yield _Way("-base64", _base64(cores), "", "")
+
+
+def _amount(value: str) -> str:
+    """An amount of money with its currency, in any grouping; "" for what is none."""
+    found = _MONEY.match(value.strip())
+    if found is None or (found["before"] is None) == (found["after"] is None):
+        return ""
+    named = found["before"] or found["after"]
+    words, sign = next((w, s) for w, s in _CURRENCIES if re.fullmatch(f"(?i:{w}|{s})", named))
+    number = _GROUP.join(re.sub(r"\D", "", found["whole"]))
+    cents = found["cents"] or "00"
+    number += f"[.,]{cents}" if cents != "00" else "(?:[.,](?:00|--|-))?"
+    gap = "[ ]{0,2}"
+    return f"(?i)(?:(?:{words}|{sign}){gap}{number}|{number}{gap}(?:(?:{words})\\b|{sign}))"
+
+
+_CURRENCIES = (
+    ("euros?|eur", "€"),
+    ("dollars?|usd", r"us\$|\$"),
+    ("pounds?|gbp", "£"),
+    ("francs?|chf", "fr[.]"),
+    ("yen|jpy", "¥"),
+)
+_NAMED = "|".join(f"{words}|{sign}" for words, sign in _CURRENCIES)
+_GROUP = "[.,' ]?"
+_MONEY = re.compile(
+    rf"(?i)(?P<before>{_NAMED})?\s*(?P<whole>\d{{1,3}}(?:[.,' ]?\d{{3}})*|\d+)"
+    rf"(?:[.,](?P<cents>\d{{2}}))?\s*(?P<after>{_NAMED})?\Z"
+)
+
+
+def _base64(cores: list[str]) -> str:
+    return f"(?:{'|'.join(cores)})[A-Za-z0-9+/_-]?={{0,2}}"
 
 
 def _base64_cores(value: str) -> list[str]:
