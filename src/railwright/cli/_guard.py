@@ -132,6 +132,9 @@ def explain(policy: str | None, tier: int | None, as_json: bool) -> None:
     click.echo(f"policy  {plan.id} at tier {plan.tier}\ndigest  {plan.digest}")
     for name, version in plan.versions.items():
         click.echo(f"uses    {name} {version}")
+    for kept in plan.secrets.kept:
+        place = kept.get("env") or kept.get("file") or "the system prompt of a call"
+        click.echo(f"secret  {kept['id']} from {place}")
     click.echo(f"limit   {plan.max_chars} characters, beyond: {plan.on_limit}")
     if plan.excepted:
         click.echo(f"except  {', '.join(sorted(plan.excepted))}")

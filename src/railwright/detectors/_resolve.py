@@ -51,7 +51,8 @@ def joined(detector: Detector, chosen: list[Detection]) -> list[Detection]:
     Findings of rules about the same characters are readings of one thing and become one; those of
     other detectors (several labels for one text, say) stay as they are.
     """
-    return resolve(chosen) if hasattr(detector, "engine") else chosen
+    ruled = hasattr(detector, "engine") or hasattr(detector, "source")
+    return resolve(chosen) if ruled else chosen
 
 
 def _rank(found: Detection) -> tuple[float, int, int, str]:

@@ -110,7 +110,7 @@ def _scores(guard: Guard, row: CalibrationRow) -> Scores:
         name = rule.detector
         if name not in answers:
             detector = guard.plan.detectors[name]
-            answers[name] = ask(detector, name, row.text, row.call.context())
+            answers[name] = ask(detector, name, row.text, guard.plan.context(row.call))
         answer = failure or answers[name]
         if isinstance(answer, Failure):
             mend = "rates are measured over whole traffic only; mend the detector, then try again"

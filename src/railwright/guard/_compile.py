@@ -15,6 +15,7 @@ from railwright.guard._condition import Condition, ConditionError, compile_condi
 from railwright.guard._exceptions import Exceptions, exceptions_of, fault_of
 from railwright.guard._labels import is_hosted, known_labels
 from railwright.guard._plan import Plan, Rule, StagePlan, stage_plan
+from railwright.guard._policy_secrets import PolicySecrets, read_secrets
 from railwright.guard._types import STAGES, TIER_NAMES, Action, Fail, Mode, Stage
 from railwright.system import ManifestError, Positions, Problem, closest
 
@@ -67,6 +68,14 @@ class _Compiler:
                 mend=mend,
             )
         )
+
+    def secrets(self) -> PolicySecrets:
+        """The values that the policy declares secret."""
+
+        def complain(message: str, mend: str, place: int, key: str) -> None:
+            self.complain("secret", message, mend, "secrets", place, key)
+
+        return read_secrets(self.source.file.secrets, self.source.folder, complain)
 
     def rules(self) -> list[Rule]:
         """Every rule of the tier: inherited ones first, those of the same id replaced in place."""
@@ -253,7 +262,7 @@ def compile_plan(source: Resolved) -> Plan:
         ManifestError: with every problem.
     """
     compiler = _Compiler(source)
-    rules = compiler.rules()
+    rules, secrets = compiler.rules(), compiler.secrets()
     if compiler.problems:
         raise ManifestError(sorted(compiler.problems, key=lambda p: (p.line, p.column)))
     file = source.file
@@ -265,15 +274,28 @@ def compile_plan(source: Resolved) -> Plan:
         stages={stage: _stage(rules, stage) for stage in STAGES},
         detectors=used,
         configured={
-            name: {"kind": entry.kind, **entry.options}
+            name: {"kind": entry.kind, **_shown(entry.options, used[name])}
             for name, entry in file.detectors.items()
             if name in used
         },
+        secrets=secrets,
         max_chars=file.limits.max_chars,
         on_limit=cast("Fail", at_tier(file.limits.on_limit, source.tier)),
         message=_message(source),
         source=source.name,
     )
+
+
+def _shown(options: dict[str, Any], detector: Detector) -> dict[str, Any]:
+    """Options as a plan shows them: of what must stay inside, how many there are.
+
+    The version of the detector tells when they change.
+    """
+    kept = getattr(detector, "secret_options", ())
+    return {
+        name: f"{1 if isinstance(value, str) else len(value)} kept" if name in kept else value
+        for name, value in options.items()
+    }
 
 
 def _message(source: Resolved) -> str:

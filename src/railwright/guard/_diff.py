@@ -111,4 +111,5 @@ def diff_traffic(old: Guard, new: Guard, rows: Sequence[CalibrationRow]) -> Traf
 
 
 def _fields(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    return {key: (old[key], new.get(key)) for key in old if old[key] != new.get(key)}
+    keys = dict.fromkeys((*old, *new))
+    return {k: (old.get(k), new.get(k)) for k in keys if old.get(k) != new.get(k)}

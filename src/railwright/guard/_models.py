@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -162,6 +163,35 @@ class DetectorEntry(Model):
         return self.model_extra or {}
 
 
+class SecretEntry(Model):
+    """Values that no answer may hold, by where they are kept."""
+
+    id: Slug
+    env: Text | None = Field(default=None, description="The variable that holds the value")
+    file: Text | None = Field(
+        default=None, description="A file of values, one a line; from the folder of the policy"
+    )
+    pattern: Text | None = Field(
+        default=None, description="What of the file is a value: the first group of each match"
+    )
+    prompt: Text | None = Field(
+        default=None, description="What of the system prompt of a call is a value: a pattern"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SecretEntry:
+        if sum(place is not None for place in (self.env, self.file, self.prompt)) != 1:
+            raise ValueError("write `env: NAME`, `file: PATH` or `prompt: PATTERN`")
+        if self.pattern is not None and self.file is None:
+            raise ValueError("`pattern` says what of a `file` is the value")
+        for key, pattern in (("pattern", self.pattern), ("prompt", self.prompt)):
+            try:
+                re.compile(pattern or "")
+            except re.error as error:
+                raise ValueError(f"`{key}` is no expression: {error}") from None
+        return self
+
+
 class Defaults(Model):
     """What rules have that do not say otherwise."""
 
@@ -231,6 +261,9 @@ class PolicyFile(Model):
     calibration: Text | None = Field(default=None, description="File of `guard calibrate --out`")
     detectors: dict[Slug, DetectorEntry] = Field(
         default={}, description="Detectors with options, by the name that rules call them by"
+    )
+    secrets: tuple[SecretEntry, ...] = Field(
+        default=(), description="Planted in every call: values that no answer may hold"
     )
     defaults: Defaults = Defaults()
     limits: Limits = Limits()

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from railwright.detectors import Detection, Detector, counts
+from railwright.detectors import Context, Detection, Detector, counts
 from railwright.guard._condition import Condition
 from railwright.guard._exceptions import Exceptions
+from railwright.guard._policy_secrets import NO_SECRETS, PolicySecrets, planted_in
 from railwright.guard._types import Action, Call, Fail, Finding, Mode, Stage
 
 
@@ -137,6 +138,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A policy for one tier: what ``Guard`` runs. Built once, never changed.
 
     ``configured`` holds kind and options of the detectors that the policy itself configures.
+    ``secrets`` are planted in every call; where they are kept is part of the digest, their values
+    are not.
     """
 
     id: str
@@ -149,6 +152,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     message: str
     source: str = ""
     configured: Mapping[str, Mapping[str, Any]] = {}
+    secrets: PolicySecrets = NO_SECRETS
+
+    def context(self, call: Call) -> Context:
+        """What detectors are told about a call."""
+        own, context = self.secrets.values, call.context()
+        if call.system:
+            own = (*own, *planted_in(call.system, self.secrets.patterns))
+        return msgspec.structs.replace(context, plants=(*call.plants, *own)) if own else context
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -194,7 +205,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def described(self) -> dict[str, Any]:
         """The plan as plain values."""
-        configured = {"configured": self.configured} if self.configured else {}
+        configured: dict[str, Any] = {"configured": self.configured} if self.configured else {}
+        if self.secrets.kept:
+            configured["secrets"] = self.secrets.kept
         return {
             "schema": "guard-plan/v1",
             "id": self.id,

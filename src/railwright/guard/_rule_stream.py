@@ -23,6 +23,7 @@ from railwright.guard._decide import (
 from railwright.guard._edits import apply_edits
 from railwright.guard._plan import Rule
 from railwright.guard._settle import RuleSource, Settled, Settling
+from railwright.guard._sources import NOTHING, source_of
 from railwright.guard._types import (
     FAIL_ACTION,
     Call,
@@ -49,15 +50,14 @@ def open_rule_stream(guard: Guard, stage: Stage, call: Call) -> RuleStream | Non
     """
     plan = guard.plan
     chosen = choose(plan, stage, call, guard.key, shadow=guard.mode == "shadow")
-    sources = {}
-    for name in names_of(chosen):
-        source = getattr(plan.detectors[name], "engine", None)
-        if source is not None and hasattr(source, "safe_cut"):
-            sources[name] = source
+    context = plan.context(call)
+    known = {name: source_of(plan.detectors[name], context) for name in names_of(chosen)}
     for rule, enforced, failure in chosen:
         acts = rule.action in (*_CHANGING, *_STOPPING)
-        if enforced and acts and (failure or rule.detector not in sources):
+        if enforced and acts and (failure or known[rule.detector] is None):
             return None
+    # A detector that has nothing to look for is asked at the end, as those that need all of it.
+    sources = {n: s for n, s in known.items() if s is not None and s is not NOTHING}
     return RuleStream(guard, stage, call, chosen, sources)
 
 

@@ -87,7 +87,7 @@ def _kind(of: type[LLM]) -> Any:
 def _guarded(inner: Any, kind: Any) -> Any:
     @functools.wraps(inner)
     def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange = kind(self._guard_setup)
+        exchange = kind(self._guard_setup, self.system_prompt or "")
         given, args = _asked(exchange.argument, args, kwargs)
         checked = run(exchange.request(given))
         if checked is None:
@@ -100,7 +100,7 @@ def _guarded(inner: Any, kind: Any) -> Any:
 def _aguarded(inner: Any, kind: Any) -> Any:
     @functools.wraps(inner)
     async def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange = kind(self._guard_setup)
+        exchange = kind(self._guard_setup, self.system_prompt or "")
         given, args = _asked(exchange.argument, args, kwargs)
         checked = await exchange.request(given)
         if checked is None:
@@ -113,7 +113,7 @@ def _aguarded(inner: Any, kind: Any) -> Any:
 def _streamed(inner: Any, kind: Any) -> Any:
     @functools.wraps(inner)
     def ask(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        exchange = kind(self._guard_setup)
+        exchange = kind(self._guard_setup, self.system_prompt or "")
         given, args = _asked(exchange.argument, args, kwargs)
         checked = run(exchange.request(given))
 
@@ -135,7 +135,7 @@ def _streamed(inner: Any, kind: Any) -> Any:
 def _astreamed(inner: Any, kind: Any) -> Any:
     @functools.wraps(inner)
     async def ask(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        exchange = kind(self._guard_setup)
+        exchange = kind(self._guard_setup, self.system_prompt or "")
         given, args = _asked(exchange.argument, args, kwargs)
         checked = await exchange.request(given)
 
@@ -165,7 +165,7 @@ class _Chat:
 
     argument = "messages"
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, system: str = "") -> None:  # noqa: ARG002 - see _Completion
         self._setup, self._chat = setup, setup.chat()
         self.relay = Relay(self._chat)
         self._given: dict[Any, str] = {}
@@ -277,14 +277,17 @@ class _Completion:
 
     argument = "prompt"
 
-    def __init__(self, setup: Setup) -> None:
-        self._chat = _Chat(setup)
+    def __init__(self, setup: Setup, system: str = "") -> None:
+        self._chat, self._system = _Chat(setup), system
         self.relay = self._chat.relay
 
     async def request(self, prompt: str) -> str | None:
         """The prompt as it may be sent; None when it must not be."""
-        messages = await self._chat.request([ChatMessage(content=prompt)])
-        return None if messages is None else str(messages[0].content)
+        # The LLM has put its own system prompt before what it was asked.
+        system = self._system if self._system and prompt.startswith(self._system) else ""
+        told = [ChatMessage(role=MessageRole.SYSTEM, content=system)] if system else []
+        messages = await self._chat.request([*told, ChatMessage(content=prompt[len(system) :])])
+        return None if messages is None else "".join(m.content or "" for m in messages)
 
     async def reply(self, answer: CompletionResponse) -> CompletionResponse:
         """The answer as it may be used: the same object where nothing changed."""
