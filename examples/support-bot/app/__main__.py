@@ -48,8 +48,7 @@ def _arguments() -> argparse.Namespace:
         "--guard",
         metavar="POLICY",
         default=str(ROOT / "guard.yaml"),
-        help="policy behind which the API is served below /guarded (default: guard.yaml here; "
-        "'default' for the built-in one, '' for none)",
+        help="policy (a file, or default) before the API below /guarded; '' for none",
     )
     return parser.parse_args()
 
@@ -83,8 +82,7 @@ def _guard(policy: str) -> Guard | None:
     from railwright.guard import Guard
     from railwright.system import load_system
 
-    tier = load_system(ROOT).tier
-    return Guard.default(tier) if policy == "default" else Guard.load(policy, tier=tier)
+    return Guard.load(policy, tier=load_system(ROOT).tier)
 
 
 async def _serve(listener: socket.socket, model: Model, arguments: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ a match without a longest length can never be settled in a stream.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -107,7 +107,10 @@ class _Parser:
         found = _OPENER.match(self.pattern, self.at)
         assert found is not None
         if self.pattern.startswith("(?", self.at) and len(found.group()) == 1:
-            raise RegexError(f"the group at character {self.at} is not supported (no look-around)")
+            raise RegexError(
+                f"the group at character {self.at} is not supported; write not_before or not_after "
+                "in the place of look-around, (?:...) for a group"
+            )
         self.at = found.end()
         ways = self.alternatives()
         if not self.pattern.startswith(")", self.at):
@@ -170,24 +173,23 @@ def parse(pattern: str) -> Parsed:
 
 def longest(node: Node) -> int:
     """The longest match of a part, in characters."""
-    if isinstance(node, Atom):
-        return 1
-    if isinstance(node, Zero):
-        return 0
-    if isinstance(node, Repeat):
-        return node.high * longest(node.node)
-    return max(sum(longest(n) for n in way) for way in node.ways)
+    return _length(node, max)
 
 
 def shortest(node: Node) -> int:
     """The shortest match of a part, in characters."""
+    return _length(node, min)
+
+
+def _length(node: Node, choose: Callable[..., int]) -> int:
+    """The length of a match where ``choose`` says which of several it is."""
     if isinstance(node, Atom):
         return 1
     if isinstance(node, Zero):
         return 0
     if isinstance(node, Repeat):
-        return node.low * shortest(node.node)
-    return min(sum(shortest(n) for n in way) for way in node.ways)
+        return choose(node.low, node.high) * _length(node.node, choose)
+    return choose(sum(_length(n, choose) for n in way) for way in node.ways)
 
 
 def render(node: Node) -> str:

@@ -12,6 +12,7 @@ from railwright import detectors
 from railwright.detectors import Detector, MissingExtraError
 from railwright.guard._calibration import Calibration
 from railwright.guard._condition import Condition, ConditionError, compile_condition
+from railwright.guard._exceptions import Exceptions, exceptions_of, fault_of
 from railwright.guard._labels import is_hosted, known_labels
 from railwright.guard._plan import Plan, Rule, StagePlan, stage_plan
 from railwright.guard._policy_secrets import PolicySecrets, read_secrets
@@ -78,6 +79,8 @@ class _Compiler:
 
     def rules(self) -> list[Rule]:
         """Every rule of the tier: inherited ones first, those of the same id replaced in place."""
+        for place, text in enumerate(self.source.file.exempt):
+            self._sound(text, "except", place)
         own = {entry.id: (entry, place) for place, entry in enumerate(self.source.file.rules)}
         for place, entry in enumerate(self.source.file.rules):
             if own[entry.id][1] != place:
@@ -135,11 +138,23 @@ class _Compiler:
             tenants=frozenset(entry.tenants),
             channels=frozenset(entry.channels),
             when=condition,
-            exempt=frozenset(text.casefold() for text in entry.exempt),
+            exempt=self._exempt(entry, loc),
             replacement=entry.replace or "",
             message=entry.message or "",
             slow=slow,
         )
+
+    def _exempt(self, entry: RuleEntry, loc: tuple[str | int, ...]) -> Exceptions | None:
+        """What the rule and the policy except. The policy's own entries are examined once."""
+        for place, text in enumerate(entry.exempt):
+            self._sound(text, *loc, "except", place)
+        texts = (*entry.exempt, *self.source.file.exempt)
+        return exceptions_of(texts) if texts else None
+
+    def _sound(self, text: str, *loc: str | int) -> None:
+        if fault := fault_of(text):
+            message, mend = fault
+            self.complain("bad-exception", f"`except` cannot be {text!r}: {message}", mend, *loc)
 
     def _fail(
         self, name: str, entry: RuleEntry, action: Action, loc: tuple[str | int, ...]

@@ -108,6 +108,9 @@ ModeEntry = Annotated[
 ]
 
 
+_EXCEPT = "Texts that are no finding; one star stands for part of a word: '*@shop.example'"
+
+
 class RuleEntry(Model):
     """One rule: what is looked for where, and what follows."""
 
@@ -129,7 +132,7 @@ class RuleEntry(Model):
     tenants: Texts = ()
     channels: Texts = ()
     when: Text | None = Field(default=None, description="A condition in CEL")
-    exempt: Texts = Field(default=(), alias="except", description="Texts that are no finding")
+    exempt: Texts = Field(default=(), alias="except", description=_EXCEPT)
     replace: str | None = Field(default=None, alias="with", description="Stands for the span")
     message: Text | None = None
     about: Text | None = None
@@ -250,6 +253,11 @@ class PolicyFile(Model):
         default=None, description="Start from the default rules; rules of the same id replace them"
     )
     off: Texts = Field(default=(), description="Ids of inherited rules that are left out")
+    exempt: Texts = Field(
+        default=(),
+        alias="except",
+        description="Own addresses and numbers, which no rule counts, as `except` of a rule",
+    )
     calibration: Text | None = Field(default=None, description="File of `guard calibrate --out`")
     detectors: dict[Slug, DetectorEntry] = Field(
         default={}, description="Detectors with options, by the name that rules call them by"

@@ -13,6 +13,7 @@ import msgspec
 
 from railwright.detectors import Context, Detection, Detector, counts
 from railwright.guard._condition import Condition
+from railwright.guard._exceptions import Exceptions
 from railwright.guard._policy_secrets import NO_SECRETS, PolicySecrets, planted_in
 from railwright.guard._types import Action, Call, Fail, Finding, Mode, Stage
 
@@ -27,7 +28,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         share: share of conversations in which a canary rule is enforced.
         deadline_s: seconds until the detector's answer is no longer waited for; 0 means no end.
         replacement: stands for the span; "" means ``[LABEL]`` for ``redact``.
-        exempt: casefolded texts that are no finding.
+        exempt: texts that are no finding.
         slow: whether the detector runs beside the others, with a deadline.
     """
 
@@ -46,7 +47,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     tenants: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     when: Condition | None = None
-    exempt: frozenset[str] = frozenset()
+    exempt: Exceptions | None = None
     replacement: str = ""
     message: str = ""
     slow: bool = False
@@ -57,12 +58,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         An exempt text is exempt as a whole: what is found within it does not count either.
         """
         chosen = [item for item in found if counts(item, self.threshold, self.labels)]
-        if not self.exempt or not chosen:
+        if self.exempt is None or not chosen:
             return chosen
         spared = [
             (item.start, item.end)
             for item in found
-            if text[item.start : item.end].casefold() in self.exempt
+            if self.exempt.cover(text[item.start : item.end])
         ]
         return _outside(spared, chosen) if spared else chosen
 
@@ -110,7 +111,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
             "tenants": sorted(self.tenants),
             "channels": sorted(self.channels),
             "when": self.when.source if self.when else "",
-            "except": sorted(self.exempt),
+            "except": self.exempt.entries if self.exempt else [],
             "with": self.replacement,
             "message": self.message,
         }
@@ -168,8 +169,39 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def digest(self) -> str:
         """``sha256:`` over everything that can change a verdict, detector versions included."""
-        body = msgspec.json.encode(self.described(), order="deterministic")
-        return f"sha256:{sha256(body).hexdigest()}"
+        return f"sha256:{_hex_digest(self.described())}"
+
+    @cached_property
+    def excepted(self) -> frozenset[str]:
+        """Entries of ``except:`` that hold for every rule: those of the policy itself."""
+        each = [frozenset(rule.described()["except"]) for rule in self.rules]
+        return frozenset.intersection(*each) if each else frozenset()
+
+    @cached_property
+    def outline(self) -> dict[str, Any]:
+        """Short digests of its pieces, by which it can be said later what changed in a policy.
+
+        They tell what differs and hold nothing of what the policy says.
+        """
+        settings = {
+            key: value
+            for key, value in self.described().items()
+            if key not in ("id", "tier", "detectors", "rules")
+        }
+        settings["except"] = sorted(self.excepted)
+        return {
+            "policy": self.id,
+            "plan": self.digest,
+            "tier": self.tier,
+            "rules": {rule.id: _short_digest(self._own(rule)) for rule in self.rules},
+            "detectors": {name: _short_digest(found) for name, found in self.versions.items()},
+            "settings": {key: _short_digest(value) for key, value in settings.items()},
+        }
+
+    def _own(self, rule: Rule) -> dict[str, Any]:
+        """A rule without what the policy excepts for all of them."""
+        told = rule.described()
+        return {**told, "except": sorted(set(told["except"]) - self.excepted)}
 
     def described(self) -> dict[str, Any]:
         """The plan as plain values."""
@@ -186,6 +218,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             "message": self.message,
             "rules": [rule.described() for rule in self.rules],
         }
+
+
+def _hex_digest(value: Any) -> str:
+    return sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
+
+
+def _short_digest(value: Any) -> str:
+    return _hex_digest(value)[:12]
 
 
 def _outside(spans: list[tuple[int, int]], found: Iterable[Detection]) -> list[Detection]:

@@ -25,13 +25,22 @@ from railwright.guard._chat import REMOVED, ChatOptions
 from railwright.guard._decorators import GuardBlockedError
 from railwright.guard._guard import Guard
 from railwright.guard._places import leaves
-from railwright.guard.adapters._common import Known, OnBlock, Setup, Views, run, setup_of
+from railwright.guard.adapters._common import (
+    FILTERED,
+    Known,
+    OnBlock,
+    Setup,
+    Views,
+    guarded_copy,
+    guarded_kind,
+    run,
+    setup_of,
+)
 from railwright.guard.adapters._relay import Relay
 
 L = TypeVar("L", bound=LLM)
 Body = dict[str, Any]
 
-FILTERED = {"finish_reason": "content_filter"}
 _ROLES = {"chatbot": "assistant", "model": "assistant"}
 
 
@@ -57,20 +66,13 @@ def guard_llm(
         options: how documents, tool results, roles and streams are treated. By default system
             messages are not checked: the application wrote them.
     """
-    guarded = llm.model_copy()
-    guarded.__class__ = _kind(type(llm))
-    guarded._guard_setup = setup_of(guard, on_block, call, options)  # type: ignore[attr-defined]
-    return guarded
+    return guarded_copy(llm, _kind(type(llm)), setup_of(guard, on_block, call, options))
 
 
 @functools.cache
 def _kind(of: type[LLM]) -> Any:
     """A kind of LLM that checks what goes into and comes out of the eight ways to ask it."""
-    body: dict[str, Any] = {
-        "__module__": __name__,
-        "__annotations__": {"_guard_setup": Any},
-        "_guard_setup": PrivateAttr(),
-    }
+    ways: dict[str, Any] = {}
     for name in ("chat", "complete"):
         for maker, way in (
             (_guarded, name),
@@ -78,8 +80,8 @@ def _kind(of: type[LLM]) -> Any:
             (_streamed, f"stream_{name}"),
             (_astreamed, f"astream_{name}"),
         ):
-            body[way] = maker(getattr(of, way), _Chat if name == "chat" else _Completion)
-    return type(f"Guarded{of.__name__}", (of,), body)
+            ways[way] = maker(getattr(of, way), _Chat if name == "chat" else _Completion)
+    return guarded_kind(of, __name__, ways)
 
 
 def _guarded(inner: Any, kind: Any) -> Any:
