@@ -48,7 +48,8 @@ def _arguments() -> argparse.Namespace:
         "--guard",
         metavar="POLICY",
         default=str(ROOT / "guard.yaml"),
-        help="policy (a file, or default) before the API below /guarded; '' for none",
+        help="policy behind which the API is served below /guarded (default: guard.yaml here; "
+        "'default' for the built-in one, '' for none)",
     )
     return parser.parse_args()
 
