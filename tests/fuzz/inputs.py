@@ -40,12 +40,22 @@ class Value(NamedTuple):
         return self.before + self.secret + self.after
 
 
+class Planted(NamedTuple):
+    """A value as it stands in a text: between two neutral pieces, ``hidden`` from ``start`` on."""
+
+    disguise: str
+    value: Value
+    alone: str
+    hidden: str
+    start: int
+
+
 class Input(NamedTuple):
-    """A text, and the values that stand in it apart from everything else, as they are written."""
+    """A text, and the values that stand in it apart from everything else."""
 
     kind: str
     text: str
-    values: tuple[tuple[str, Value, str], ...] = ()
+    values: tuple[Planted, ...] = ()
 
 
 @lru_cache
@@ -263,16 +273,18 @@ NEUTRAL = ("\n\n", " \u2014 so: ", "\n- ", "; then ", "\n| ")
 
 def _apart(source: random.Random) -> Input:
     """Values in disguise, set apart from noise: none may stay."""
-    parts: list[str] = []
+    text = ""
     held = []
     for _ in range(source.choice((1, 1, 1, 2))):
         value = source.choice(values())
         name = source.choice(tuple(DISGUISES)) if source.random() < 0.7 else "plain"
-        text, hidden = disguised(value, name, source)
-        held.append((name, value, hidden))
-        parts += (noise(source), source.choice(NEUTRAL), text, source.choice(NEUTRAL))
-    parts.append(noise(source))
-    return Input("apart", "".join(parts), tuple(held))
+        written, hidden = disguised(value, name, source)
+        before, after = source.choice(NEUTRAL), source.choice(NEUTRAL)
+        text += noise(source)
+        at = len(text) + len(before) + (0 if name in WHOLE else len(value.before))
+        held.append(Planted(name, value, before + written + after, hidden, at))
+        text += before + written + after
+    return Input("apart", text + noise(source), tuple(held))
 
 
 def _mixed(source: random.Random) -> Input:
