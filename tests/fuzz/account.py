@@ -29,7 +29,7 @@ _held: list[Any] = []
 
 
 class HangError(BaseException):
-    """An input took too much CPU time. No Exception, so that nothing on its way takes it for one."""
+    """An input took too much CPU time; no Exception, so that nothing on its way catches it."""
 
 
 class Slow(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ def read(path: Path) -> Account:
 def write(path: Path, account: Account) -> None:
     other = path.with_suffix(".new")
     other.write_bytes(msgspec.json.encode(account))
-    os.replace(other, path)
+    other.replace(path)
 
 
 class Book:
@@ -103,9 +103,7 @@ class Book:
         write(self.path, self.account)
         self._saved = time.monotonic()
 
-    def run(
-        self, work: Work, data: Any, mark: bytes, kind: str, *, limited: bool = True
-    ) -> None:
+    def run(self, work: Work, data: Any, mark: bytes, kind: str, *, limited: bool = True) -> None:
         """Run one input and write down what came of it; ``mark`` says which it is."""
         try:
             self.timed(work, data, mark, kind, limited=limited)
@@ -114,9 +112,7 @@ class Book:
         except BaseException as error:  # what an extension panics with is no Exception
             self.fail(mark, described(error))
 
-    def timed(
-        self, work: Work, data: Any, mark: bytes, kind: str, *, limited: bool = True
-    ) -> None:
+    def timed(self, work: Work, data: Any, mark: bytes, kind: str, *, limited: bool = True) -> None:
         """The same, but what it raises is raised."""
         account, short = self.account, mark[:_NOTED]
         self._now[: len(short) + 4] = len(short).to_bytes(4) + short
@@ -124,11 +120,10 @@ class Book:
         try:
             with _alarms(1 if limited else _GROWN):
                 work(data)
+            self._time(time.process_time() - begun, work, data, mark)
         finally:
-            took = time.process_time() - begun
             account.done += 1
             account.kinds[kind] = account.kinds.get(kind, 0) + 1
-            self._time(took, work, data, mark)
             if time.monotonic() - self._saved > _SAVED_S:
                 self.save()
 
@@ -193,7 +188,8 @@ def named(folder: Path, part: str, mark: bytes) -> str:
 
 def at_work(folder: Path, part: str) -> bytes:
     """Return the mark of the input that a process was at when it died."""
-    data = (folder / f"{part}.now").read_bytes()
+    path = folder / f"{part}.now"
+    data = path.read_bytes() if path.exists() else b""
     return data[4 : 4 + int.from_bytes(data[:4])]
 
 
@@ -211,7 +207,7 @@ def _mapped(path: Path) -> mmap.mmap:
     return mmap.mmap(file.fileno(), 0)
 
 
-def _hang(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler
+def _hang(number: int, frame: object) -> None:
     raise HangError(f"more than {HANG_S:g} CPU seconds")
 
 

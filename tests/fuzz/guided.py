@@ -36,7 +36,9 @@ def fuzz(name: str, count: int, seed: int, book: Book) -> NoReturn:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, data in enumerate(targets.seeds(name)):
         (corpus / f"seed-{number:03}").write_bytes(data)
-    atheris.Setup([sys.argv[0], *_flags(book.folder, seed + book.account.attempt), str(corpus)], one)
+    atheris.Setup(
+        [sys.argv[0], *_flags(book.folder, seed + book.account.attempt), str(corpus)], one
+    )
     atheris.Fuzz()
     raise AssertionError("atheris ended before its inputs did")
 

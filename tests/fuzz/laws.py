@@ -27,7 +27,7 @@ TEXTS = st.lists(PIECES, max_size=4).map("".join)
 _BATCH = 250
 
 
-def redaction(text: str, number: int) -> None:  # noqa: ARG001 - a law
+def redaction(text: str, number: int) -> None:
     invariants.check_redaction(inputs.engine(), text, fully=True)
     invariants.check_normal(text)
 

@@ -161,7 +161,9 @@ def summary(folder: Path, outcome: Outcome) -> str:
     again = f"python -m tests.fuzz.part {folder}"
     for name, failure in outcome.failures:
         lines.append(f"FAILED {failure.error}\n  {again} {name} --repeat {failure.name}")
-    slow = [(s, name) for name, a in outcome.accounts.items() if name != "growth" for s in a.slowest]
+    slow = [
+        (s, name) for name, a in outcome.accounts.items() if name != "growth" for s in a.slowest
+    ]
     slow = sorted(slow, key=lambda item: -item[0].cpu_s)[:SLOWEST]
     lines.append("slowest inputs, each repeated by the command behind it:")
     for entry, name in slow:

@@ -68,7 +68,9 @@ def plan(inputs: int, seed: int) -> Plan:
         Part(f"drawn-{n:02}", "drawn", min(_CHUNK, left - first), seed, first)
         for n, first in enumerate(range(0, max(1, left), _CHUNK), start=1)
     ]
-    return Plan(inputs, seed, code(), (*drawn, hypothesis, *guided, Part("growth", "growth", 0, seed)))
+    return Plan(
+        inputs, seed, code(), (*drawn, hypothesis, *guided, Part("growth", "growth", 0, seed))
+    )
 
 
 def code() -> str:

@@ -9,7 +9,8 @@ from tests.fuzz import bulk
 from tests.fuzz.account import Book, Slow, read
 from tests.fuzz.growth import MOST, growth
 from tests.fuzz.shares import Part, Plan
-from tests.fuzz.work import FIRST, STREAMED, WORK, repeated as repeated_text
+from tests.fuzz.work import FIRST, STREAMED, WORK
+from tests.fuzz.work import repeated as repeated_text
 
 #: Which work of ``work`` a target does.
 _WORKS = {

@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from railwright.detectors._emphasis import EMPHASIS, without_emphasis
+from railwright.detectors._escapes import escape_tail
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._finder import Finder, Hit
 from railwright.detectors._horizon import Horizon
-from railwright.detectors._normalise import Layer, encoded_tail, escape_tail, normalise
+from railwright.detectors._normalise import Layer, encoded_tail, normalise
 from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._rules import Rule, RulePack, digest_of
 from railwright.detectors.interface import Detection
