@@ -340,40 +340,72 @@ def _nested(layer: Layer, depth: int, budget: int) -> Iterator[Layer]:
             todo.append((found, left - 1))
 
 
+class _Places(Sequence[int]):
+    """Where each character of a text without its escapes begins, or ends, in the source.
+
+    ``escapes`` say from where to where they stand in the layer's text, and how many characters
+    come of them. Worked out when first asked for: mostly nothing is found.
+    """
+
+    def __init__(self, layer: Layer, escapes: list[tuple[int, int, int]], *, ends: bool) -> None:
+        self._layer, self._escapes, self._at_end = layer, escapes, ends
+
+    @cached_property
+    def _known(self) -> list[int]:
+        layer, at_end = self._layer, self._at_end
+        known: list[int] = []
+        last = 0
+        for start, stop, size in self._escapes:
+            known.extend(self._kept(last, start))
+            span = layer.span(start, stop)
+            known.extend([span.end if at_end else span.start] * size)
+            last = stop
+        known.extend(self._kept(last, len(layer.text)))
+        return known
+
+    def _kept(self, start: int, stop: int) -> Sequence[int]:
+        places = self._layer.ends if self._at_end else self._layer.starts
+        return (
+            range(start + self._at_end, stop + self._at_end)
+            if places is None
+            else places[start:stop]
+        )
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        return self._known[index]
+
+
 def _unescaped(layer: Layer) -> Iterator[Layer]:
     text = layer.text
     groups = escapes_of(text)
     if not groups:
         return
     pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
+    escapes: list[tuple[int, int, int]] = []
     last = 0
     for group in groups:
-        first, end = group[0].start(), group[-1].end()
-        _keep(layer, last, first, pieces, starts, ends)
+        pieces.append(text[last : group[0].start()])
         for char, start, stop in read_escapes(group):
             new = _TABLE[ord(char)]
             pieces.append(new)
-            span = layer.span(start, stop)
-            starts.extend([span.start] * len(new))
-            ends.extend([span.end] * len(new))
-        last = end
-    _keep(layer, last, len(layer.text), pieces, starts, ends)
-    first = 0 if layer.first == 0 else len(starts)
+            escapes.append((start, stop, len(new)))
+        last = group[-1].end()
+    pieces.append(text[last:])
+    plain = "".join(pieces)
+    starts, ends = _Places(layer, escapes, ends=False), _Places(layer, escapes, ends=True)
+    first = 0 if layer.first == 0 else len(plain)
     if 0 < layer.first < len(text):  # what is left may be context alone
         first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
-    yield Layer("".join(pieces), starts, ends, layer.whole, "escapes", first)
-
-
-def _keep(
-    layer: Layer, start: int, end: int, pieces: list[str], starts: list[int], ends: list[int]
-) -> None:
-    if start >= end:
-        return
-    pieces.append(layer.text[start:end])
-    starts.extend(range(start, end) if layer.starts is None else layer.starts[start:end])
-    ends.extend(range(start + 1, end + 1) if layer.ends is None else layer.ends[start:end])
+    yield Layer(plain, starts, ends, layer.whole, "escapes", first)
 
 
 def _runs(layer: Layer, kinds: Collection[str] = tuple(ENCODED)) -> Iterator[Layer]:
