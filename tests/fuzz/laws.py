@@ -50,8 +50,23 @@ LAWS: dict[str, Callable[[str, int], None]] = {
 
 def search(count: int, first: int, book: Book) -> None:
     """Try the laws in batches until the book has counted so many texts."""
+    while book.account.done < count:
+        _batch(min(_BATCH, count - book.account.done), first + book.account.done, book)
+
+
+def _batch(most: int, number: int, book: Book) -> None:
     failing = b""
 
+    @seed(number)
+    @settings(
+        max_examples=most,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.target, Phase.shrink),
+    )
+    @given(st.sampled_from(tuple(LAWS)), TEXTS, st.integers(0, 10**6))
     def look(name: str, text: str, number: int) -> None:
         nonlocal failing
         mark = f"{name} {number} {text}".encode("utf-8", "surrogatepass")
@@ -61,22 +76,14 @@ def search(count: int, first: int, book: Book) -> None:
             failing = mark
             raise
 
-    drawn = given(st.sampled_from(tuple(LAWS)), TEXTS, st.integers(0, 10**6))(look)
-    while book.account.done < count:
-        most = min(_BATCH, count - book.account.done)
-        limits = settings(
-            max_examples=most,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate, Phase.target, Phase.shrink),
-        )
-        try:
-            seed(first + book.account.done)(limits(drawn))()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # the smallest that fails came last
-            book.fail(failing, described(error))
+    try:
+        look()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if not failing:
+            raise  # it is none of the laws that is broken
+        book.fail(failing, described(error))  # the smallest that fails came last
 
 
 def repeated(mark: bytes) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.fuzz import account, million
+from tests.fuzz import account, laws, million
 from tests.fuzz.account import Account, Book, Failure, at_work, read, write
 from tests.fuzz.shares import ROOT, Part, Plan, plan
 from tests.fuzz.targets import TARGETS
@@ -125,6 +125,26 @@ def test_a_part_goes_on_where_it_was(tmp_path: Path) -> None:
     told = million.summary(tmp_path, outcome)
     assert f"tests.fuzz.part {tmp_path} drawn-01 --repeat 3" in told
     assert "30 inputs (seed 5" in told
+
+
+def test_hypothesis_goes_on_in_batches_and_makes_failures_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_card(text: str, number: int) -> None:
+        assert "4111" not in text, "a card"
+
+    monkeypatch.setattr(laws, "LAWS", {"no_card": no_card})
+    monkeypatch.setattr(laws, "_BATCH", 40)
+    book = Book(tmp_path, "hypothesis")
+    laws.search(100, 1, book)
+    assert book.account.done >= 100
+    assert book.account.kinds == {"no_card": book.account.done}
+    first = book.account.failures[0]
+    assert "a card" in first.error
+    mark = (tmp_path / first.name).read_bytes()
+    assert mark == b"no_card 0 4111 1111 1111 1111"
+    with pytest.raises(AssertionError, match="a card"):
+        laws.repeated(mark)
 
 
 def test_a_folder_of_other_code_is_not_gone_on_with(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from railwright.detectors import RuleEngine, load_packs, normalise
+from railwright.detectors._checksums import luhn
 from railwright.guard import (
     Call,
     ChatGuard,
@@ -280,3 +281,9 @@ def test_numbers_and_names_of_arguments_are_redacted() -> None:
         "[EMAIL] 2": "[CARD]",
         "last": "as it is",
     }
+
+
+@pytest.mark.parametrize("text", ["1764000000000", "1764000000000004"])
+def test_a_time_is_no_card(engine: RuleEngine, text: str) -> None:
+    assert luhn(text)  # by that alone it would be one
+    assert engine.scan(f"since {text}") == []

@@ -19,8 +19,8 @@ OUTPUT_FIELDS = ("content", "refusal", "reasoning_content", "reasoning")
 """Fields of a reply's message that hold what the model wrote."""
 ARGUMENTS = ("arguments", "input")
 """Where a call holds what the tool gets: that of a function, and that of a custom tool."""
-#: Numbers of so many digits are read as text.
-_LONG, _LONGEST = 10**5, 10**30
+#: Numbers from here on are read as text: cards and accounts, but no times in seconds.
+_LONG, _LONGEST = 10**11, 10**30
 _KNOWN = frozenset({"role", "id", "type", "name", "index", "tool_calls", "function_call"})
 
 
