@@ -117,10 +117,16 @@ def _card_named(text: str) -> bool:
     return 12 <= len(digits) <= 19 and national.luhn_number(digits)
 
 
+#: Digits of a card that begins with 1.
+_WITH_ONE = 15
+
+
 def _card_alone(text: str) -> bool:
-    """Luhn, and a first digit that card schemes use."""
+    """Luhn, and a first digit that card schemes use; with 1 at 15 digits alone (UATP, JCB)."""
     digits = _NO_DIGIT.sub("", text)
-    return digits[0] in "123456" and personal.is_card(digits)
+    if digits[0] not in "123456" or (digits[0] == "1" and len(digits) != _WITH_ONE):
+        return False  # a time in milliseconds or less begins with 1
+    return personal.is_card(digits)
 
 
 def _ipv6(text: str) -> bool:

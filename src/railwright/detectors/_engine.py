@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from railwright.detectors._emphasis import EMPHASIS, without_emphasis
+from railwright.detectors._escapes import escape_tail
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._finder import Finder, Hit
 from railwright.detectors._horizon import Horizon
-from railwright.detectors._normalise import Layer, encoded_tail, escape_tail, normalise
+from railwright.detectors._normalise import Layer, encoded_tail, normalise
 from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._rules import Rule, RulePack, digest_of
 from railwright.detectors.interface import Detection
@@ -69,7 +70,11 @@ class RuleEngine:
         read: list[Detection] = []
         if encoded:
             for view in normal.views(first, encoded):
-                hits, _ = self._read(view.text, view.text.encode(), view.first, decoded=True)
+                if view.whole is None:
+                    out = [_uncut(found, view) for found in out]
+                # Escapes are read as safely as plain text; what a run decodes to may be chance.
+                decoded = view.whole is not None
+                hits, _ = self._read(view.text, view.text.encode(), view.first, decoded=decoded)
                 read.extend(_detection(view, hit) for hit in hits)
         out.extend(read)
         if len(out) > 1:
@@ -193,6 +198,14 @@ def _end(span: tuple[int, int]) -> int:
 
 def _order(found: Detection) -> tuple[int, int, str, float]:
     return (found.start, found.end, found.rule, -found.score)
+
+
+def _uncut(found: Detection, escaped: Layer) -> Detection:
+    """Return a finding with the whole of the escapes that it begins or ends in."""
+    start, end = escaped.begin(found.start), escaped.finish(found.end)
+    if (start, end) == (found.start, found.end):
+        return found
+    return Detection(start, end, found.label, found.score, found.rule, found.detector)
 
 
 def _detection(layer: Layer, hit: Hit) -> Detection:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple, overload
 
+from railwright.detectors._escapes import ESCAPES, escape_tail, escapes_of, read_escapes
 from railwright.detectors._linear import characters, find_all, searcher
 from railwright.detectors._text import Span, plain_character
 from railwright.detectors._views import base64_bytes, hex_bytes
@@ -28,6 +29,9 @@ BUDGET_FACTOR = 8
 
 _DASHES = "‐‑‒–—―−﹘﹣－"
 _QUOTES = {"’": "'", "‘": "'", "‛": "'", "“": '"', "”": '"', "‟": '"', "。": ".", "．": "."}
+# Signs whose letters would make one word with the number that they stand at; a blank of Braille.
+_SIGNS = {"№": "No ", "º": "o ", "ª": "a ", "™": "™", "℠": "℠", "\u2800": " "}
+_FIXED = {**dict.fromkeys(_DASHES, "-"), **_QUOTES, **_SIGNS}
 
 
 class _Table(dict[int, str]):
@@ -37,19 +41,28 @@ class _Table(dict[int, str]):
         char = chr(code)
         if code < 128:
             plain = char
-        elif char in _DASHES:
-            plain = "-"
-        elif char in _QUOTES:
-            plain = _QUOTES[char]
+        elif char in _FIXED:
+            plain = _FIXED[char]
         elif "\uac00" <= char <= "\ud7a3":  # Hangul syllables stay whole
             plain = char
         else:
             digit = unicodedata.decimal(char, None)
-            plain = plain_character(char) if digit is None else str(digit)
+            plain = _apart(char) if digit is None else str(digit)
         # Lone surrogates cannot be encoded; they stand for an unknown character.
         plain = plain if not "\ud800" <= char <= "\udfff" else "\ufffd"
         self[code] = plain
         return plain
+
+
+def _apart(char: str) -> str:
+    """Return a character's plain form; footnote marks and numbers of lists stand by themselves."""
+    plain = plain_character(char)
+    if unicodedata.category(char) != "No":
+        return plain
+    made = unicodedata.decomposition(char)
+    if made.startswith(("<super>", "<sub>")):
+        return " " + plain
+    return plain + " " if made.startswith(("<circle>", "<compat>")) else plain
 
 
 _TABLE = _Table()
@@ -87,34 +100,18 @@ _HEX_UNIT = r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?)"
 ENCODED = {
     "base64": (r"[A-Za-z0-9+/_-]{7}(?:[0-9]|[a-z][A-Z])|(?:[0-9]|[a-z][A-Z])[A-Za-z0-9+/_-]{7}"),
     "hex": f"{_HEX_UNIT}{{8}}",
-    "escapes": r"%[0-9A-Fa-f]{2}|&#|&[a-z]{2,6};|\\[xu][0-9A-Fa-f]{2}",
+    "escapes": ESCAPES,
 }
 _ENCODED_RUN = _Runs(r"[A-Za-z0-9+/_-]", 16, MAX_RUN, "={0,2}")
 _HEX_RUN = _Runs(_HEX_UNIT, 8, MAX_RUN // 6)
 # Encoded text has digits or capitals after small letters; words and paths mostly have not.
 _LOOKS_ENCODED = re.compile(r"[0-9]|[a-z][A-Z]")
-_ESCAPE = re.compile(
-    r"%[0-9A-Fa-f]{2}|&#(?:x[0-9A-Fa-f]{2,6}|\d{2,7});|&(?:amp|lt|gt|quot|apos|commat|period|colon"
-    r"|sol|num|nbsp);|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}"
-)
-_seek_escape = searcher(_ESCAPE.pattern)
-#: What may be the beginning of an escape at the end of a text.
-_ESCAPE_BEGUN = re.compile(
-    r"(?:%[0-9A-Fa-f]?|&(?:#(?:x[0-9A-Fa-f]{0,6}|\d{0,7})|[a-z]{0,6})|\\(?:x[0-9A-Fa-f]?"
-    r"|u[0-9A-Fa-f]{0,3})?)\Z"
-)
-# Whole bytes that may be part of a character that is not complete yet.
-_BYTES_BEFORE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}){1,3}\Z")
 _HEX_BEGUN = re.compile(r"(?:0x?|\\x?)?[0-9a-fA-F]?\Z")
 _HEX_PARTIAL = 3
 _hex_unit = re.compile(_HEX_UNIT).match
 _HEX_ALPHABET = frozenset("0123456789abcdefABCDEFx\\ :,")
 _RUN_PIECE = re.compile(rf"[A-Za-z0-9+/_-]{{1,{MAX_RUN}}}={{0,2}}|=")
 _RUN_ALPHABET = re.compile(r"[^A-Za-z0-9+/_=-]")
-_NAMED = {
-    "amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "commat": "@", "period": ".",
-    "colon": ":", "sol": "/", "num": "#", "nbsp": " ",
-}  # fmt: skip
 # Stretches of decoded bytes that read as text (ASCII or well-formed UTF-8).
 _READABLE = re.compile(
     rb"(?:[\t\n\r\x20-\x7e]|[\xc3-\xdf][\x80-\xbf]|[\xe1-\xec][\x80-\xbf]{2}){6,}"
@@ -187,6 +184,13 @@ class Layer(NamedTuple):
             return place
         at = bisect_right(self.starts, place) - 1
         return self.starts[at] if at >= 0 and place < self.ends[at] else place
+
+    def finish(self, place: int) -> int:
+        """Return where the escape ends in which a place of the source lies, else the place."""
+        if self.starts is None or self.ends is None:
+            return place
+        at = bisect_left(self.starts, place) - 1
+        return self.ends[at] if at >= 0 and place < self.ends[at] else place
 
     def encoded_runs(self) -> Iterator[tuple[int, int]]:
         """Yield where runs stand that may be base64 or hex."""
@@ -336,90 +340,72 @@ def _nested(layer: Layer, depth: int, budget: int) -> Iterator[Layer]:
             todo.append((found, left - 1))
 
 
+class _Places(Sequence[int]):
+    """Where each character of a text without its escapes begins, or ends, in the source.
+
+    ``escapes`` say from where to where they stand in the layer's text, and how many characters
+    come of them. Worked out when first asked for: mostly nothing is found.
+    """
+
+    def __init__(self, layer: Layer, escapes: list[tuple[int, int, int]], *, ends: bool) -> None:
+        self._layer, self._escapes, self._at_end = layer, escapes, ends
+
+    @cached_property
+    def _known(self) -> list[int]:
+        layer, at_end = self._layer, self._at_end
+        known: list[int] = []
+        last = 0
+        for start, stop, size in self._escapes:
+            known.extend(self._kept(last, start))
+            span = layer.span(start, stop)
+            known.extend([span.end if at_end else span.start] * size)
+            last = stop
+        known.extend(self._kept(last, len(layer.text)))
+        return known
+
+    def _kept(self, start: int, stop: int) -> Sequence[int]:
+        places = self._layer.ends if self._at_end else self._layer.starts
+        return (
+            range(start + self._at_end, stop + self._at_end)
+            if places is None
+            else places[start:stop]
+        )
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        return self._known[index]
+
+
 def _unescaped(layer: Layer) -> Iterator[Layer]:
     text = layer.text
-    if "%" not in text and "&" not in text and "\\" not in text:
+    groups = escapes_of(text)
+    if not groups:
         return
-    data = text.encode()
-    if _seek_escape(data, 0, len(data)) is None:
-        return
-    matches = list(_ESCAPE.finditer(text))
     pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
+    escapes: list[tuple[int, int, int]] = []
     last = 0
-    for group in _neighbours(matches):
-        first, end = group[0].start(), group[-1].end()
-        _keep(layer, last, first, pieces, starts, ends)
-        for char, start, stop in _read_escapes(group):
+    for group in groups:
+        pieces.append(text[last : group[0].start()])
+        for char, start, stop in read_escapes(group):
             new = _TABLE[ord(char)]
             pieces.append(new)
-            span = layer.span(start, stop)
-            starts.extend([span.start] * len(new))
-            ends.extend([span.end] * len(new))
-        last = end
-    _keep(layer, last, len(layer.text), pieces, starts, ends)
-    first = 0 if layer.first == 0 else len(starts)
+            escapes.append((start, stop, len(new)))
+        last = group[-1].end()
+    pieces.append(text[last:])
+    plain = "".join(pieces)
+    starts, ends = _Places(layer, escapes, ends=False), _Places(layer, escapes, ends=True)
+    first = 0 if layer.first == 0 else len(plain)
     if 0 < layer.first < len(text):  # what is left may be context alone
         first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
-    yield Layer("".join(pieces), starts, ends, layer.whole, "escapes", first)
-
-
-def _keep(
-    layer: Layer, start: int, end: int, pieces: list[str], starts: list[int], ends: list[int]
-) -> None:
-    if start >= end:
-        return
-    pieces.append(layer.text[start:end])
-    starts.extend(range(start, end) if layer.starts is None else layer.starts[start:end])
-    ends.extend(range(start + 1, end + 1) if layer.ends is None else layer.ends[start:end])
-
-
-def _neighbours(matches: list[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
-    group: list[re.Match[str]] = []
-    for match in matches:
-        if group and group[-1].end() != match.start():
-            yield group
-            group = []
-        group.append(match)
-    yield group
-
-
-def _read_escapes(group: list[re.Match[str]]) -> Iterator[tuple[str, int, int]]:
-    """Yield (character, start, end); neighbouring bytes are read as UTF-8 where they are that."""
-    index = 0
-    while index < len(group):
-        match = group[index]
-        code = match.group()
-        if code[0] == "%" or code[:2] == "\\x":
-            size, char = _utf8(group, index)
-            yield char, match.start(), group[index + size - 1].end()
-            index += size
-            continue
-        yield _character(code), match.start(), match.end()
-        index += 1
-
-
-def _utf8(group: list[re.Match[str]], index: int) -> tuple[int, str]:
-    first = int(group[index].group()[-2:], 16)
-    size = 1 if first < 0xC2 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
-    codes = [m.group() for m in group[index : index + size]]
-    if len(codes) == size and all(c[0] == "%" or c[:2] == "\\x" for c in codes):
-        try:
-            return size, bytes(int(c[-2:], 16) for c in codes).decode()
-        except UnicodeDecodeError:
-            pass
-    return 1, chr(first)
-
-
-def _character(escape: str) -> str:
-    if escape.startswith("\\u"):
-        return chr(int(escape[2:], 16))
-    if escape.startswith("&#"):
-        body = escape[2:-1]
-        code = int(body[1:], 16) if body[0] == "x" else int(body)
-        return chr(code) if 0 < code < 0x110000 else "\ufffd"
-    return _NAMED[escape[1:-1]]
+    yield Layer(plain, starts, ends, layer.whole, "escapes", first)
 
 
 def _runs(layer: Layer, kinds: Collection[str] = tuple(ENCODED)) -> Iterator[Layer]:
@@ -447,14 +433,6 @@ def encoded_tail(text: str, first: int = 0) -> int:
     """Return where an encoded run or an escape begins that may go on after ``text``."""
     cut = escape_tail(text, first)
     return max(first, min(cut, _run_tail(text, first), _hex_tail(text, first)))
-
-
-def escape_tail(text: str, first: int = 0) -> int:
-    """Return where an escape, or bytes of one character, begin that may go on after ``text``."""
-    begun = _ESCAPE_BEGUN.search(text, max(first, len(text) - 12))
-    cut = begun.start() if begun else len(text)
-    before = _BYTES_BEFORE.search(text, max(first, cut - 12), cut)
-    return before.start() if before else cut
 
 
 def _run_tail(text: str, first: int) -> int:

@@ -64,7 +64,7 @@ def is_card(text: str) -> bool:
 
 def is_iban(text: str) -> bool:
     """Say whether an IBAN has the length of its country and passes mod 97."""
-    plain = _squeeze(text).upper()
+    plain = "".join(filter(str.isalnum, text)).upper()
     return len(plain) == _IBAN_LENGTH.get(plain[:2], -1) and check.iban(plain)
 
 

@@ -25,7 +25,7 @@ from railwright.guard._chat import (
 )
 from railwright.guard._chat_stream import ChatStream
 from railwright.guard._guard import Guard
-from railwright.guard._places import leaves
+from railwright.guard._places import Arguments
 from railwright.guard._types import Call, GuardError
 from railwright.transport import SseParser
 
@@ -271,10 +271,12 @@ async def _checked_body(chat: ChatGuard, raw: bytes) -> bytes:
         return (await chat.plain(raw.decode("utf-8", "replace"))).encode()
     if isinstance(body, dict) and isinstance(body.get("choices"), list):
         return msgspec.json.encode(await chat.reply(body))
-    box = [body]
-    for place in list(leaves(box, "output")):
+    box = {"body": body}
+    texts = Arguments(box, "body")
+    for place in texts.places("output"):
         await chat.side(place)
-    return msgspec.json.encode(box[0])
+    texts.store()
+    return msgspec.json.encode(box["body"])
 
 
 class _Events:
