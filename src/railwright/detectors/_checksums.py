@@ -5,6 +5,8 @@ Every function takes the identifier without separators and returns whether its c
 
 from __future__ import annotations
 
+from operator import mul
+
 
 # Verhoeff (1969): multiplication in the dihedral group D5, and a permutation for each place.
 def _dihedral(i: int, j: int) -> int:
@@ -37,7 +39,7 @@ _DOUBLED = str.maketrans("0123456789", "0246813579")
 def luhn(digits: str) -> bool:
     """Check ISO/IEC 7812-1 annex B (modulus 10, double-add-double); used by payment cards."""
     doubled = digits[-2::-2].translate(_DOUBLED)
-    return (sum(map(int, digits[-1::-2])) + sum(map(int, doubled))) % 10 == 0
+    return sum(map(int, digits[-1::-2] + doubled)) % 10 == 0
 
 
 # A letter to its number, from 10 for A.
@@ -60,7 +62,9 @@ def iso7064_11_10(digits: str) -> bool:
 
 def weighted(digits: str, weights: tuple[int, ...]) -> int:
     """Return the sum of digit times weight."""
-    return sum(int(c) * w for c, w in zip(digits, weights, strict=True))
+    if len(digits) != len(weights):
+        raise ValueError(f"{len(digits)} digits, {len(weights)} weights")
+    return sum(map(mul, map(int, digits), weights))
 
 
 def german_tax_id(digits: str) -> bool:

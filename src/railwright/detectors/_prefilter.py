@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from railwright.detectors._normalise import ENCODED
+from railwright.detectors._encoded import ENCODED
 from railwright.detectors._regex import barriers, parse
 from railwright.detectors._rules import Rule
 from railwright.detectors._triggers import triggers_of
