@@ -16,6 +16,7 @@ from railwright.detectors._linear import (
     every_of,
     search_of,
 )
+from railwright.detectors._numbers import numbers_of
 from railwright.detectors._prefilter import Ranges
 from railwright.detectors._regex import barriers, stands_apart
 from railwright.detectors._rules import Rule, fold_pattern
@@ -57,6 +58,7 @@ class Finder:
         parsed = rule.parsed
         #: ASCII characters that no match holds, and the characters of the shortest match.
         self.barriers, self.shortest = barriers(parsed), parsed.min_length
+        self._numbers = numbers_of(parsed) if not self._group else None
         longest = parsed.max_length
         self._looks = _LOOKS if longest <= _SHORT and not stands_apart(parsed) else 1
         self._reach = 4 * longest + _SHORT
@@ -70,7 +72,9 @@ class Finder:
         """
         data, least = reading.data, self._least
         size = len(data)
-        if ranges is None:
+        if self._numbers is not None:
+            matches = self._numbers(reading, start, ranges)
+        elif ranges is None:
             matches = self._every(data, start, size, least)
         else:
             matches = []
@@ -91,7 +95,7 @@ class Finder:
     ) -> list[tuple[int, int]]:
         """Add the matches that count to ``out``; return where the others stand in the bytes."""
         rule, least, group, text = self.rule, self._least, self._group, reading.text
-        before, after, confirm = self._before, self._after, self._confirm
+        before, after, confirm, alone = self._before, self._after, self._confirm, rule.alone
         place = None if reading.same else reading.place
         is_near = self._keywords.beside(reading) if self._keywords is not None else None
         rejected: list[tuple[int, int]] = []
@@ -110,15 +114,16 @@ class Finder:
                 continue
             if after is not None and after(text, end):
                 continue
-            score = rule.score
-            if is_near is not None:
-                named = is_near(span, begin)
-                if not named:
-                    score = rule.alone
-                if named is None and not score:
+            if is_near is not None and not alone and not (named := is_near(span, begin)):
+                if named is None:
                     rejected.pop()  # none that begins within it has a keyword either
-                    continue
-            if score and (confirm is None or confirm(text[first:last])):
+                continue
+            if confirm is not None and not confirm(text[first:last]):
+                continue
+            score = rule.score
+            if is_near is not None and alone and not is_near(span, begin):
+                score = alone
+            if score:
                 out.append((rule, first, last, score))
                 rejected.pop()
         return rejected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -126,6 +127,10 @@ def characters(text: str, data: bytes, spans: Sequence[tuple[int, int]]) -> Span
     return out
 
 
+#: Digits of the shortest number that ``Reading`` lists.
+NUMBER_LEAST = 8
+_NUMBER = re.compile(b"[0-9]{%d,}" % NUMBER_LEAST)
+_WORD = frozenset((string.ascii_letters + string.digits + "_").encode())
 #: Bytes that begin no character.
 _CONTINUED = re.compile(rb"[\x80-\xbf]")
 
@@ -133,13 +138,14 @@ _CONTINUED = re.compile(rb"[\x80-\xbf]")
 class Reading:
     """A text to search in, as characters and as bytes."""
 
-    __slots__ = ("_continued", "data", "same", "text")
+    __slots__ = ("_continued", "_numbers", "data", "same", "text")
 
     def __init__(self, text: str, data: bytes) -> None:
         self.text, self.data = text, data
         #: Whether places are the same in both.
         self.same = len(data) == len(text)
         self._continued: list[int] | None = None
+        self._numbers: dict[int, list[Spans]] | None = None
 
     def place(self, at: int) -> int:
         """Return the character that begins at byte ``at``."""
@@ -148,3 +154,17 @@ class Reading:
         if self._continued is None:
             self._continued = [found.start() for found in _CONTINUED.finditer(self.data)]
         return at - bisect_left(self._continued, at)
+
+    def numbers(self) -> dict[int, list[Spans]]:
+        """Return where the words stand that are long numbers, in order, by their digits."""
+        if self._numbers is None:
+            data, size = self.data, len(self.data)
+            known: dict[int, list[Spans]] = {}
+            for found in _NUMBER.finditer(data):
+                begin, end = span = found.span()
+                if begin and data[begin - 1] in _WORD:
+                    continue
+                if end == size or data[end] not in _WORD:
+                    known.setdefault(end - begin, []).append((span,))
+            self._numbers = known
+        return self._numbers

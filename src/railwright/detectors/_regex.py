@@ -244,6 +244,16 @@ def _begins(node: Node, opener: str) -> frozenset[int]:
     return found
 
 
+def matched(source: str) -> frozenset[int]:
+    """Return the ASCII characters that one character of an expression matches, case told apart.
+
+    None where it matches others as well.
+    """
+    if re.match(source, "\u4e2d", re.ASCII) is not None:
+        return frozenset()
+    return _matched(source, any_case=False, dot_all=False)
+
+
 @lru_cache(maxsize=4096)
 def _matched(source: str, any_case: bool, dot_all: bool) -> frozenset[int]:
     flags = (re.IGNORECASE if any_case else 0) | (re.DOTALL if dot_all else 0)
@@ -263,8 +273,7 @@ def _is_word(node: Node, opener: str) -> bool:
     """Say whether every character of a part is an ASCII letter, a digit or an underscore."""
     if isinstance(node, Atom):
         wide = re.match(node.source, "\u4e2d", re.ASCII | re.DOTALL) is not None
-        ascii_ = _matched(node.source, "i" in opener, "s" in opener)
-        return not wide and bool(ascii_) and ascii_ <= _WORD
+        return not wide and _matched(node.source, "i" in opener, "s" in opener) <= _WORD
     if isinstance(node, Zero):
         return True
     if isinstance(node, Repeat):
