@@ -9,7 +9,24 @@ import pytest
 
 from railwright.detectors._phones import is_number, region
 
-REGIONS = ("US", "GB", "FR", "DE", "AT", "IT", "ES", "AU", "IN", "BR", "NL", "BE", "CH")
+REGIONS = (
+    "US",
+    "GB",
+    "FR",
+    "DE",
+    "AT",
+    "IT",
+    "ES",
+    "AU",
+    "IN",
+    "BR",
+    "NL",
+    "BE",
+    "CH",
+    "CA",
+    "AR",
+    "GG",
+)
 
 
 def parsed(text: str, code: str) -> bool:
@@ -34,7 +51,8 @@ def numbers(code: str, source: random.Random, count: int) -> list[str]:
         digits = [c for c in source.choice(written) if c.isdigit()]
         for at in source.sample(range(len(digits)), min(len(digits), source.randint(0, 3))):
             digits[at] = source.choice("0123456789")
-        head = source.choice(("", "", "", "0", "00", "1", "011", "44", "49"))
+        own = str(phonenumbers.country_code_for_region(code))
+        head = source.choice(("", "", "", "0", "00", "000", "1", "011", own, own + "0"))
         cut = source.choice((0, 0, 0, 1, 2))
         out.append(head + "".join(digits)[: len(digits) - cut])
         out.append("".join(source.choices("0123456789", k=source.randint(1, 19))))
@@ -49,6 +67,7 @@ def test_a_number_counts_where_the_parser_counts_it(code: str) -> None:
     for number in numbers(code, source, 400):
         text = source.choice(shapes).format(number)
         assert is_number(text, (code,)) == parsed(text, code), text
+        assert is_number(text, REGIONS) == any(parsed(text, other) for other in REGIONS), text
         told += region(code).holds("".join(filter(str.isdigit, number))) is True
     assert told > 20  # by the tables, without the parser
 

@@ -54,8 +54,10 @@ ENCODED = {
     "hex": f"{HEX_UNIT}{{8}}",
     "escapes": r"%[0-9A-Fa-f]{2}|&#|&[a-z]{2,6};|\\[xu][0-9A-Fa-f]{2}",
 }
-BASE64_RUN = Runs(r"[A-Za-z0-9+/_-]", 16, MAX_RUN, "={0,2}")
-HEX_RUN = Runs(HEX_UNIT, 8, MAX_RUN // 6)
+#: Characters of the shortest run.
+_LEAST = 16
+BASE64_RUN = Runs(r"[A-Za-z0-9+/_-]", _LEAST, MAX_RUN, "={0,2}")
+HEX_RUN = Runs(HEX_UNIT, _LEAST // 2, MAX_RUN // 6)
 # Encoded text has digits or capitals after small letters; words and paths mostly have not.
 _LOOKS_ENCODED = re.compile(r"[0-9]|[a-z][A-Z]")
 # Stretches of decoded bytes that read as text (ASCII or well-formed UTF-8).
@@ -75,6 +77,8 @@ class Stretch(NamedTuple):
 
 def stretches(text: str, first: int, kinds: Collection[str]) -> Iterator[Stretch]:
     """Yield what reads as text in the runs of a text from character ``first`` on."""
+    if len(text) - first < _LEAST:
+        return
     if "base64" in kinds:
         runs = [r for r in BASE64_RUN.find(text, first) if _LOOKS_ENCODED.search(r.group())]
         for match in _legible(runs):

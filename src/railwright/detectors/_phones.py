@@ -27,8 +27,8 @@ _KINDS = (
 _NO_DIGIT = re.compile(r"\D")
 #: A country code, or an extension after the number.
 _NO_NUMBER = re.compile(r"[^\d\s()/.-]")
-#: Digits of the longest number that the parser takes.
-_LONGEST = 17
+#: Digits from which on a number is left to the parser.
+_LONGEST = 100
 #: What the parser drops without a thought.
 _DROPPED = str.maketrans("", "", " ()/.-")
 
@@ -79,34 +79,53 @@ class Region:
     def __init__(self, code: str) -> None:
         known: Callable[[str], Any] = PhoneMetadata.metadata_for_region
         own = known(code)
-        self.code = code
-        sharing = [known(name) for name in region_codes_for_country_code(own.country_code)]
+        names = region_codes_for_country_code(own.country_code)
+        sharing = [known(name) for name in names]
         self._areas = tuple(map(_area, sharing))
         self._shape = re.compile(_shape(own, sharing)).fullmatch
-        # Calls abroad, and the country's code.
-        self._foreign = re.compile(rf"(?:{own.international_prefix}|{own.country_code})").match
+        #: How calls abroad begin.
+        self.abroad = own.international_prefix
+        self._abroad = re.compile(own.international_prefix).match
+        # A number with the country's code is read as one of the region that is its first.
+        self._code, self._is_first = str(own.country_code), names[0] == code
         prefix = own.national_prefix_for_parsing
         self._prefix = re.compile(prefix).match if prefix else None
         self._rewrites = bool(own.national_prefix_transform_rule)
         general = own.general_desc
         self._general = re.compile(general.national_number_pattern).fullmatch
-        sizes = frozenset(general.possible_length)
-        # A rest that is too long counts as well: what stood before it was a prefix.
-        longer = frozenset(range(max(sizes) + 1, _LONGEST + 1))
-        self._sizes = sizes | longer - frozenset(general.possible_length_local_only)
+        self._most = max(general.possible_length)
+        local = frozenset(general.possible_length_local_only)
+        # What is too long counts as well: what stood before it was a prefix.
+        self._longer = frozenset(range(self._most + 1, _LONGEST)) - local
+        self._sizes = frozenset(general.possible_length) | self._longer
 
     def can_hold(self, digits: str) -> bool:
         """Say whether digits may be a number as it is written here."""
         return self._shape(digits) is not None
 
+    def calls_abroad(self, digits: str) -> bool:
+        """Say whether digits begin as a call to any country does here."""
+        found = self._abroad(digits)
+        return found is not None and digits[found.end() : found.end() + 1] != "0"
+
     def holds(self, digits: str) -> bool | None:
         """Say whether digits are a number of this country in use; None: ask the parser."""
-        if self._foreign(digits) is not None or not 3 <= len(digits) <= _LONGEST:
+        if self.calls_abroad(digits) or not 3 <= len(digits) < _LONGEST:
             return None
-        found = self._prefix(digits) if self._prefix is not None else None
-        if found is not None and self._rewrites and found.groups()[-1] is not None:
+        number = digits
+        if digits.startswith(self._code):
+            rest = self._stripped(digits[len(self._code) :])
+            if rest is None or not self._is_first:
+                return None
+            longer = len(digits) in self._longer
+            if longer or (self._general(digits) is None and self._general(rest) is not None):
+                number = rest
+        rest = self._stripped(number)
+        if rest is None:
             return None
-        number = digits if found is None else self._without(digits, found.end())
+        return self._in_use(rest if len(rest) in self._sizes else number)
+
+    def _in_use(self, number: str) -> bool:
         if len(self._areas) == 1:
             return self._areas[0].holds(number)
         for area in self._areas:
@@ -117,12 +136,15 @@ class Region:
                 return area.holds(number)
         return False
 
-    def _without(self, digits: str, size: int) -> str:
-        """Return digits without the prefix of calls within the country, where it is one."""
-        rest = digits[size:]
-        if self._general(digits) is not None and self._general(rest) is None:
-            return digits
-        return rest if len(rest) in self._sizes else digits
+    def _stripped(self, number: str) -> str | None:
+        """Return digits without the prefix of calls within the country; None: it is rewritten."""
+        found = self._prefix(number) if self._prefix is not None else None
+        if found is None:
+            return number
+        if self._rewrites and found.groups()[-1] is not None:
+            return None
+        rest = number[found.end() :]
+        return number if self._general(number) and not self._general(rest) else rest
 
 
 def _shape(own: Any, sharing: Iterable[Any]) -> str:
@@ -131,11 +153,11 @@ def _shape(own: Any, sharing: Iterable[Any]) -> str:
     What begins like a call abroad or with the country's code may be a number of any country; else
     it is a national number, perhaps after its prefix.
     """
+    if own.national_prefix_transform_rule:
+        return r"\d*"  # a number may be written unlike any that is dialled
     # A number is also valid as one of another region that shares the code.
     shape = "|".join(data.general_desc.national_number_pattern for data in sharing)
     prefix = f"(?:{own.national_prefix_for_parsing or ''})?"
-    if own.national_prefix_transform_rule:
-        prefix = r"\d*"  # it may be longer than it says
     return rf"(?:{own.international_prefix}|{own.country_code})\d*|{prefix}(?:{shape})"
 
 
@@ -153,11 +175,16 @@ def is_number(text: str, regions: Iterable[str]) -> bool:
     plain = digits.isdigit()
     if not plain:
         digits = _NO_DIGIT.sub("", text)
+    abroad: dict[str, bool] = {}  # what is called abroad does not depend on where from
     for code in regions:
         here = region(code)
         if not here.can_hold(digits):
             continue
         known = here.holds(digits) if plain else None
+        if known is None and plain and here.calls_abroad(digits):
+            if here.abroad not in abroad:
+                abroad[here.abroad] = _parsed(text, code)
+            known = abroad[here.abroad]
         if known or (known is None and _parsed(text, code)):
             return True
     return False
