@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
-from railwright.detectors._linear import characters, every_searcher
+from railwright.detectors._linear import Spans, characters, every_searcher
 from railwright.detectors._text import Span
 from railwright.detectors._views import base64_bytes, base64_symbols, hex_bytes
 
@@ -33,11 +33,14 @@ class Runs:
         """Yield the runs from ``first`` on, in order and apart; a long one comes in pieces."""
         data = text.encode()
         start = first if len(data) == len(text) else len(text[:first].encode())
-        begins = [spans[0] for spans in self._begins(data, start, len(data), 0)]
-        for begin, end in characters(text, data, begins):
+        begins: Spans = [spans[0] for spans in self._begins(data, start, len(data), 0)]
+        if len(data) != len(text):
+            begins = characters(text, data, begins)
+        whole = self._whole.match
+        for begin, end in begins:
             at = max(first, begin)
             while at < end:
-                match = self._whole.match(text, at)
+                match = whole(text, at)
                 if match is not None:
                     yield match
                 at = first = match.end() if match is not None else at + 1
@@ -86,7 +89,7 @@ def stretches(text: str, first: int, kinds: Collection[str]) -> Iterator[Stretch
             yield from _of_run(match, b"\0".join(base64_bytes(match.group())), "base64")
     if "hex" in kinds:
         runs = list(HEX_RUN.find(text, first))
-        readings = [b"\0".join(hex_bytes(match.group())) for match in runs]
+        readings = [hex_bytes(match.group()) for match in runs]
         if _parts(b"\0".join(readings)):
             for match, reading in zip(runs, readings, strict=True):
                 yield from _of_run(match, reading, "hex")
@@ -115,10 +118,11 @@ def _legible(runs: list[re.Match[str]]) -> list[re.Match[str]]:
     # padding adds can make a stretch longer, or one where none is, but takes none away.
     joined = _ZEROS.join(parts) + _ZEROS
     begins = list(accumulate((len(part) + len(_ZEROS) for part in parts[:-1]), initial=0))
+    shifted = [joined[shift:] + _ZEROS[:shift] for shift in range(4)]
+    size = len(joined) // 4 * 3
     found: set[int] = set()
-    for shift in range(4):
-        reading = binascii.a2b_base64(joined[shift:] + "A" * shift)
-        for _, end in _parts(reading):
-            # Three bytes are four symbols; the last byte of a stretch is one of the run's own.
-            found.add(bisect_right(begins, shift + (end - 1) // 3 * 4) - 1)
+    for _, end in _parts(binascii.a2b_base64("".join(shifted))):
+        # Three bytes are four symbols; the last byte of a stretch is one of the run's own.
+        shift, at = divmod(end - 1, size)
+        found.add(bisect_right(begins, shift + at // 3 * 4) - 1)
     return [runs[index] for index in sorted(found)]

@@ -145,16 +145,17 @@ def _base32(run: str) -> Iterator[str]:
         return
 
 
-def hex_bytes(run: str) -> Iterator[bytes]:
-    """Yield what a hexadecimal run decodes to."""
-    digits = run if run.isdigit() else _HEX_MARK.sub("", run)
-    yield bytes.fromhex(digits[: len(digits) // 2 * 2])
+def hex_bytes(run: str) -> bytes:
+    """Return what a hexadecimal run decodes to."""
+    digits = run.rstrip(" :,")
+    if not digits.isalnum() or "x" in digits:
+        digits = _HEX_MARK.sub("", digits)
+    return bytes.fromhex(digits[: len(digits) // 2 * 2])
 
 
 def hex_readings(run: str) -> Iterator[str]:
     """Yield what a hexadecimal run decodes to, as Latin-1."""
-    for reading in hex_bytes(run):
-        yield reading.decode("latin-1")
+    yield hex_bytes(run).decode("latin-1")
 
 
 def _decimal(run: str) -> Iterator[str]:
