@@ -15,15 +15,19 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple, overload
 
-from railwright.detectors._escapes import ESCAPES, escape_tail, escapes_of, read_escapes
-from railwright.detectors._linear import characters, find_all, searcher
+from railwright.detectors._encoded import (
+    BASE64_RUN,
+    ENCODED,
+    HEX_RUN,
+    HEX_UNIT,
+    MAX_RUN,
+    stretches,
+)
+from railwright.detectors._escapes import escape_tail, escapes_of, read_escapes
 from railwright.detectors._text import Span, plain_character
-from railwright.detectors._views import base64_bytes, hex_bytes
 
 #: Layers of encoding that are undone.
 MAX_DEPTH = 3
-#: A longer encoded run is read in pieces of this many characters (a multiple of 4).
-MAX_RUN = 996
 #: Decoded characters in all for one encoded run, as a multiple of its length.
 BUDGET_FACTOR = 8
 
@@ -69,56 +73,12 @@ _TABLE = _Table()
 _WIDE = re.compile(r"[^\x00-\x7f]+")
 
 
-class _Runs:
-    """Finds runs of one alphabet: where one begins by a linear engine, its end by ``re``."""
-
-    def __init__(self, unit: str, least: int, most: int, tail: str = "") -> None:
-        self._begin = searcher(f"{unit}{{{least}}}")
-        self._whole = re.compile(f"{unit}{{{least},{most}}}{tail}")
-        self._full = re.compile(f"{unit}{{{most}}}")
-
-    def find(self, text: str, first: int = 0) -> Iterator[re.Match[str]]:
-        """Yield the runs from ``first`` on, in order and apart; a long one comes in pieces."""
-        data = text.encode()
-        start = first if len(data) == len(text) else len(text[:first].encode())
-        begins = [spans[0] for spans in find_all(self._begin, data, start, len(data))]
-        for begin, end in characters(text, data, begins):
-            at = max(first, begin)
-            while at < end:
-                match = self._whole.match(text, at)
-                if match is not None:
-                    yield match
-                at = first = match.end() if match is not None else at + 1
-
-    def is_full(self, run: str) -> bool:
-        """Say whether a run is as long as one can be."""
-        return self._full.fullmatch(run) is not None
-
-
-_HEX_UNIT = r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?)"
-#: What the plain form must match, by encoding, for a view of that encoding to come from it.
-ENCODED = {
-    "base64": (r"[A-Za-z0-9+/_-]{7}(?:[0-9]|[a-z][A-Z])|(?:[0-9]|[a-z][A-Z])[A-Za-z0-9+/_-]{7}"),
-    "hex": f"{_HEX_UNIT}{{8}}",
-    "escapes": ESCAPES,
-}
-_ENCODED_RUN = _Runs(r"[A-Za-z0-9+/_-]", 16, MAX_RUN, "={0,2}")
-_HEX_RUN = _Runs(_HEX_UNIT, 8, MAX_RUN // 6)
-# Encoded text has digits or capitals after small letters; words and paths mostly have not.
-_LOOKS_ENCODED = re.compile(r"[0-9]|[a-z][A-Z]")
 _HEX_BEGUN = re.compile(r"(?:0x?|\\x?)?[0-9a-fA-F]?\Z")
 _HEX_PARTIAL = 3
-_hex_unit = re.compile(_HEX_UNIT).match
+_hex_unit = re.compile(HEX_UNIT).match
 _HEX_ALPHABET = frozenset("0123456789abcdefABCDEFx\\ :,")
 _RUN_PIECE = re.compile(rf"[A-Za-z0-9+/_-]{{1,{MAX_RUN}}}={{0,2}}|=")
 _RUN_ALPHABET = re.compile(r"[^A-Za-z0-9+/_=-]")
-# Stretches of decoded bytes that read as text (ASCII or well-formed UTF-8).
-_READABLE = re.compile(
-    rb"(?:[\t\n\r\x20-\x7e]|[\xc3-\xdf][\x80-\xbf]|[\xe1-\xec][\x80-\xbf]{2}){6,}"
-)
-# Bytes that such stretches consist of: quicker to find.
-_MAYBE_READABLE = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xbf\xc3-\xdf\xe1-\xec]{6,}")
-
 #: From this many more bytes than characters on (one in so many), folding goes by the character.
 _RARE = 24
 _ASIDE = "railwright.plain"
@@ -178,6 +138,16 @@ class Layer(NamedTuple):
             return Span(start, end)
         return Span(self.starts[start], self.ends[end - 1])
 
+    def places(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Return ``starts`` and ``ends``, which must be there, for many look-ups."""
+        assert self.starts is not None
+        assert self.ends is not None
+        if not isinstance(self.starts, _Starts):
+            return self.starts, self.ends
+        known = self.starts.known
+        ends = range(1, len(known) + 1) if isinstance(known, range) else self.ends
+        return known, ends
+
     def begin(self, place: int) -> int:
         """Return where the escape begins in which a place of the source lies, else the place."""
         if self.starts is None or self.ends is None:
@@ -194,7 +164,7 @@ class Layer(NamedTuple):
 
     def encoded_runs(self) -> Iterator[tuple[int, int]]:
         """Yield where runs stand that may be base64 or hex."""
-        for pattern in (_ENCODED_RUN, _HEX_RUN):
+        for pattern in (BASE64_RUN, HEX_RUN):
             for match in pattern.find(self.text, self.first):
                 yield match.span()
 
@@ -277,7 +247,7 @@ class _Starts(Sequence[int]):
         self._source, self._size = source, size
 
     @cached_property
-    def _known(self) -> Sequence[int]:
+    def known(self) -> Sequence[int]:
         wide = set("".join(_WIDE.findall(self._source)))
         if all(len(_TABLE[ord(char)]) == 1 for char in wide):
             return range(self._size)
@@ -301,7 +271,7 @@ class _Starts(Sequence[int]):
     def __getitem__(self, index: slice) -> Sequence[int]: ...
 
     def __getitem__(self, index: int | slice) -> int | Sequence[int]:
-        return self._known[index]
+        return self.known[index]
 
 
 class _Ends(Sequence[int]):
@@ -409,24 +379,8 @@ def _unescaped(layer: Layer) -> Iterator[Layer]:
 
 
 def _runs(layer: Layer, kinds: Collection[str] = tuple(ENCODED)) -> Iterator[Layer]:
-    if "base64" in kinds:
-        for match in _ENCODED_RUN.find(layer.text, layer.first):
-            if _LOOKS_ENCODED.search(match.group()):
-                yield from _readable(layer, match, base64_bytes(match.group()), "base64")
-    if "hex" in kinds:
-        for match in _HEX_RUN.find(layer.text, layer.first):
-            yield from _readable(layer, match, hex_bytes(match.group()), "hex")
-
-
-def _readable(
-    layer: Layer, match: re.Match[str], readings: Iterator[bytes], encoding: str
-) -> Iterator[Layer]:
-    # A zero is not readable, so no stretch goes from one reading into the next.
-    for part in _MAYBE_READABLE.findall(b"\0".join(readings)):
-        for stretch in _READABLE.findall(part):
-            run = match.group().rstrip(" :,")
-            whole = layer.span(match.start(), match.start() + len(run))
-            yield Layer(plain(stretch.decode()), None, None, whole, encoding)
+    for text, span, encoding in stretches(layer.text, layer.first, kinds):
+        yield Layer(plain(text), None, None, layer.span(*span), encoding)
 
 
 def encoded_tail(text: str, first: int = 0) -> int:
@@ -461,7 +415,7 @@ def _hex_tail(text: str, first: int) -> int:
         if goes:
             cut = at
         on = (goes, *on[:4])
-    for piece in _HEX_RUN.find(text, first):
-        if piece.end() > cut and _HEX_RUN.is_full(piece.group()):
+    for piece in HEX_RUN.find(text, first):
+        if piece.end() > cut and HEX_RUN.is_full(piece.group()):
             cut = piece.end()
     return cut

@@ -42,8 +42,11 @@ def _words(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{pattern})", re.IGNORECASE)
 
 
+_SEPARATOR = re.compile(r"[\s./()\-–]")
+
+
 def _squeeze(text: str) -> str:
-    return re.sub(r"[\s./()\-–]", "", text)
+    return text if text.isalnum() else _SEPARATOR.sub("", text)
 
 
 def _digits(pattern: Callable[[str], bool]) -> Callable[[str], bool]:
