@@ -1,0 +1,169 @@
+"""Short cuts for dense text find what searching all of it finds."""
+
+from __future__ import annotations
+
+import binascii
+import random
+import re
+
+import pytest
+import re2
+
+from railwright.detectors import Rule, load_packs
+from railwright.detectors._emphasis import Beside, without_emphasis
+from railwright.detectors._encoded import BASE64_RUN, stretches
+from railwright.detectors._finder import Finder
+from railwright.detectors._keywords import Keywords
+from railwright.detectors._linear import Reading, compiled, every_of, search_of
+from railwright.detectors._numbers import numbers_of
+from railwright.detectors._regex import parse, stands_apart
+from railwright.detectors._rules import examples_of, fold_pattern
+from railwright.detectors._triggers import keywords_of
+from railwright.detectors._views import base64_bytes
+
+RULES = [rule for pack in load_packs() for rule in pack.rules]
+PARTS = [
+    "12345678",
+    "123456789",
+    "4405140135",
+    "44051401359",
+    "0612345678",
+    "_",
+    "__",
+    "___",
+    "a",
+    "b",
+    "(",
+    ")",
+    "-",
+    ".",
+    ",",
+    "é",
+    "中",
+    "card",
+    "x1",
+]
+
+
+def texts(count: int, size: int = 12) -> list[str]:
+    draw = random.Random(9)
+    return [
+        draw.choice(("", " ", " ")).join(draw.choices([*PARTS, " "], k=draw.randint(1, size)))
+        for _ in range(count)
+    ]
+
+
+def test_words_of_digits_are_what_the_engine_matches() -> None:
+    rules = [rule for rule in RULES if numbers_of(rule.parsed) is not None]
+    assert {"pl-pesel", "ro-cnp", "phone-zero-compact", "kr-rrn-named"} <= {r.id for r in rules}
+    assert "card" not in {r.id for r in rules}
+    held = 0
+    for rule in rules:
+        numbers = numbers_of(rule.parsed)
+        assert numbers is not None
+        every = every_of(compiled(re2, fold_pattern(rule.regex), never_capture=True))
+        for text in texts(60):
+            reading = Reading(text, text.encode())
+            size = len(reading.data)
+            for start, ranges in ((0, None), (3, None), (0, [(2, 9), (10, 40)])):
+                parts = ranges or [(0, size)]
+                expected = [
+                    spans[0]
+                    for low, high in parts
+                    for spans in every(reading.data, max(start, low), min(size, high), 0)
+                ]
+                assert [spans[0] for spans in numbers(reading, start, ranges)] == expected
+                held += len(expected)
+    assert held > 100
+
+
+@pytest.mark.parametrize(
+    ("pattern", "apart"),
+    [
+        (r"\b\d{11}\b", True),
+        (r"(?:\b[A-Z]\d{8}|\bx\d{3})", True),
+        (r"\d{11}\b", False),  # begins anywhere
+        (r"\b\d{3}[ -]\d{3}\b", False),  # a boundary within
+        (r"\b[^ ]{3}\b", False),  # letters of other scripts are none to the engine
+    ],
+)
+def test_what_stands_apart_holds_no_beginning(pattern: str, apart: bool) -> None:
+    assert stands_apart(parse(pattern)) is apart
+
+
+def test_beside_underscores_the_same_is_found_as_in_all_of_the_text() -> None:
+    draw = random.Random(4)
+    chosen = draw.sample([rule for rule in RULES if rule.pack == "pii"], 40)
+    finders = [Finder(re2, rule) for rule in chosen]
+    ranges, found = 0, 0
+    values = [e.text for rule in chosen for e in examples_of(rule) if e.span is not None]
+    dense = [draw.choice("_ ").join(draw.choices([*values, *PARTS], k=8)) for _ in range(150)]
+    for text in dense:
+        bare = without_emphasis(text)
+        reading = Reading(bare, bare.encode())
+        beside = Beside(text.encode(), reading.data)
+        for finder in finders:
+            parts = beside.ranges(finder.barriers, finder.shortest)
+            ranges += len(parts)
+            near = [
+                [
+                    hit
+                    for hit in hits
+                    if "_" in (text[hit[1] - 1 : hit[1]], text[hit[2] : hit[2] + 1])
+                ]
+                for hits in (finder.find(reading, 0), finder.find(reading, 0, parts))
+            ]
+            assert near[0] == near[1], (text, finder.rule.id)
+            found += len(near[0])
+    assert ranges > 100
+    assert found > 10
+
+
+def near_by_hand(rule: Rule, text: str, at: int, end: int) -> bool | None:
+    search = search_of(compiled(re2, keywords_of(rule), never_capture=True))
+    data, begin = text.encode(), len(text[:at].encode())
+    low, last = len(text[: max(0, at - rule.window)].encode()), len(text[:end].encode())
+    if search(data, low, last) is None:
+        return None
+    return search(data, low, begin) is not None
+
+
+def test_keywords_are_told_alike_in_order_and_out_of_it() -> None:
+    rule = next(rule for rule in RULES if rule.id == "card-named")
+    keywords, draw = Keywords(re2, rule), random.Random(2)
+    told = []
+    for text in texts(60, 60):
+        beside = keywords.beside(Reading(text, text.encode()))
+        for _ in range(20):
+            at = draw.randrange(len(text) + 1)
+            end = draw.randint(at, min(len(text), at + 20))
+            span = len(text[:at].encode()), len(text[:end].encode())
+            told.append(beside(span, at))
+            assert told[-1] is near_by_hand(rule, text, at, end), (text, at, end)
+    assert {True, False, None} == set(told)
+
+
+_READABLE = re.compile(
+    rb"(?:[\t\n\r\x20-\x7e]|[\xc3-\xdf][\x80-\xbf]|[\xe1-\xec][\x80-\xbf]{2}){6,}"
+)
+
+
+def test_runs_decoded_together_read_as_each_alone() -> None:
+    draw, read = random.Random(6), 0
+    symbols = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    for _ in range(400):
+        parts = []
+        for _ in range(draw.randint(1, 8)):
+            noise = "".join(draw.choices(symbols, k=draw.randint(10, 40)))
+            hidden = binascii.b2a_base64(draw.randbytes(3) + b"hidden text", newline=False).decode()
+            parts.append(draw.choice((noise, noise, "x" * draw.randint(0, 3) + hidden)))
+        text = " ".join(parts)
+        alone = [
+            stretch.decode()
+            for run in BASE64_RUN.find(text)
+            if re.search(r"[0-9]|[a-z][A-Z]", run.group())
+            for stretch in _READABLE.findall(b"\0".join(base64_bytes(run.group())))
+        ]
+        assert [found.text for found in stretches(text, 0, ("base64",))] == alone
+        read += len(alone)
+    assert read > 200
