@@ -7,6 +7,7 @@ words that no rule knows; in the languages without rules it stands alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from railwright.detectors._base import DetectorBase
@@ -19,12 +20,14 @@ from railwright.detectors._refusal import (
     Unit,
     assess_units,
     content_follows,
+    may_refuse,
     opening_of,
     prepare,
     read_units,
 )
 from railwright.detectors._refusal_asked import asked_marks
-from railwright.detectors._refusal_grammar import signs, tongues
+from railwright.detectors._refusal_grammar import plain_head, signs, tongues, words_in
+from railwright.detectors._refusal_words import CUES
 from railwright.detectors._text import Span
 from railwright.detectors.interface import Context, Detection
 
@@ -44,6 +47,8 @@ SHORT_ANSWER = 200
 _GUESS_CHARS = 600
 _STEPS = (0.3, 0.5, 0.7, 0.9)
 _SHORT, _LONG = 300, 1200
+_QUESTION = ("?", "？", "؟")
+_SENTENCE_END = re.compile(r"[.!?؟।]+[\"')»]*(?= |$)|[。！？]+")
 
 
 def windows(count: int) -> list[tuple[int, int]]:
@@ -58,10 +63,13 @@ def opening_text(text: str) -> str:
 
 def marks(text: str, units: list[Unit], reading: Assessment) -> list[str]:
     """Return what the rules say of an answer and its form, as names for the model."""
-    return _marks(text, units, reading, opening_text(text))
+    known = "en" if is_english(text, "") else ""
+    return _marks(text, units, reading, opening_text(text), known)
 
 
-def _marks(text: str, units: list[Unit], reading: Assessment, head: str) -> list[str]:
+def _marks(
+    text: str, units: list[Unit], reading: Assessment, head: str, language: str = ""
+) -> list[str]:
     opening = opening_of(units)
     found = dict.fromkeys(_opening_marks(opening))
     for unit in units[len(opening) :]:
@@ -74,7 +82,7 @@ def _marks(text: str, units: list[Unit], reading: Assessment, head: str) -> list
         found["list"] = None
     if "___" in head:
         found["quotation"] = None
-    found.update(dict.fromkeys(_sign_marks(head)))
+    found.update(dict.fromkeys(_sign_marks(head, language)))
     if len(text) < _SHORT:
         found["short"] = None
     if len(text) > _LONG:
@@ -82,16 +90,27 @@ def _marks(text: str, units: list[Unit], reading: Assessment, head: str) -> list
     return sorted(found)
 
 
-def _sign_marks(head: str) -> Iterator[str]:
-    """Yield the signs of an opening, those of its first sentence, and pairs of them."""
-    found = signs(head)
-    yield from (f"sign {name}" for name in found)
-    for index, name in enumerate(found):
-        yield from (f"sign {name} + {other}" for other in found[index + 1 :])
+def _sign_marks(head: str, language: str) -> Iterator[str]:
+    """Yield the signs of an opening, where they stand, pairs of them, and its shape."""
+    found = signs(head, language)
+    text = plain_head(head)
+    ends = [match.end() for match in _SENTENCE_END.finditer(text) if match.end() < len(text)]
+    first = ends[0] if ends else len(text)
+    names = list(found)
+    for index, name in enumerate(names):
+        yield f"sign {name}"
+        yield f"sign {name} {'at once' if found[name] < first else 'later'}"
+        yield from (f"sign {name} + {other}" for other in names[index + 1 :])
     if not found:
         yield "no sign"
-    if head.rstrip('" ').endswith(("?", "？", "؟")):
+    if text.rstrip('" ').endswith(_QUESTION):
         yield "asks"
+    if ends:
+        yield "sentences"
+        if text[:first].rstrip('" ').endswith(_QUESTION):
+            yield "asks and goes on"
+    if any(map(str.isdigit, text)):
+        yield "digits"
 
 
 def _opening_marks(opening: list[Unit]) -> Iterator[str]:
@@ -113,14 +132,17 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
 
     Linear in the length of the text. An empty text is no refusal.
     """
+    english = is_english(text, language)
+    if english and not prompt and says_nothing_of_it(text):
+        return Assessment("", 0.0, Span(0, len(text)))
+    language = "en" if english else language
     units = read_units(text, language)
     reading = assess_units(text, units, prompt)
     if not units:
         return reading
     head = opening_text(text)
-    known = _marks(text, units, reading, head)
+    known = _marks(text, units, reading, head, language)
     score = logistic(model.best(head, windows, known))
-    english = is_english(text, language)
     weighed = weigh(prompt, text, units, known, model) if prompt and english else None
     least = _least(text, units, english=english)
     if weighed is not None:
@@ -157,6 +179,14 @@ def weigh(
         part["bias"]
         + sum(weights.get(name, 0.0) for name in sorted(answer_marks(prompt, text, units, known)))
     )
+
+
+def says_nothing_of_it(text: str) -> bool:
+    """Say whether an English answer has no word that its refusing would take.
+
+    None that starts a rule anywhere, none of a speaker, a request or a judgement in its opening.
+    """
+    return not may_refuse(text) and CUES.isdisjoint(words_in(text[:OPENING_CHARS]))
 
 
 def is_english(text: str, language: str) -> bool:
