@@ -8,14 +8,12 @@ from collections.abc import Mapping
 
 from railwright.detectors._refusal_detector import (
     ADD,
-    ADD_ENGLISH,
     ADD_LONG_ENGLISH,
     KEEP_ASKED,
     MODEL,
     OPENING_CHARS,
     SHORT_ANSWER,
     TAKE_BACK,
-    TAKE_BACK_ENGLISH,
 )
 from training.refusal import Answer, Bench, cross_says, trains
 from training.refusal_figures import Figure, language_figures, xstest_figures
@@ -24,9 +22,10 @@ _INTRO = f"""\
 The trained part of the detector `refusal`: it scores the first {OPENING_CHARS} characters of an
 answer. It sees hashed words, pairs of words, character 3- and 4-grams, concepts of fifteen
 languages, a mark for each rule that matched and for each sign of a speaker who says no (phrases of
-fifteen languages). It takes back a finding of the rules where it scores below {TAKE_BACK} (English:
-{TAKE_BACK_ENGLISH}), and adds one from {ADD} on (in English answers from {ADD_ENGLISH} on, of
-{SHORT_ANSWER} characters and more from {ADD_LONG_ENGLISH} on). Where the question of an English
+fifteen languages). It takes back a finding of the rules where it scores below {TAKE_BACK}, and adds
+one from {ADD} on (in English answers of {SHORT_ANSWER} characters and more from {ADD_LONG_ENGLISH} on).
+It is not asked about an English answer without a word that a refusal would take, where the question
+is not known. Where the question of an English
 answer is known, a second part decides instead: it weighs the rules' marks and the question (does
 the answer deny it, lecture on it, give steps), keeps what scores {KEEP_ASKED} or more, and adds
 such. A score is no probability.
@@ -35,8 +34,8 @@ _DATA = """\
 XSTest completions (Röttger et al., CC BY 4.0) of Llama 2 and Mistral with the labels of people;
 those of GPT-4 only measure, because its terms restrict what its output may train. Llama 2's licence
 forbids to improve other large language models with its output; this is none. Sentences written for
-this project: `training/refusals/` and the dev half of `benchmarks/data/refusals/`. None of the text
-is in the model; it holds hashed weights and a lexicon of this project (`training/concepts.yaml`).
+this project: `training/refusals/` (and pairs of them joined to longer answers) and the dev half of
+`benchmarks/data/refusals/`. None of the text is in the model; it holds hashed weights and a lexicon of this project (`training/concepts.yaml`).
 """
 _XSTEST = """\
 Every answer was judged by rules and a model that was trained without its prompt and the prompts

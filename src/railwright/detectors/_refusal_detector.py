@@ -35,10 +35,12 @@ MODEL = "refusal_classifier"
 #: Characters that the model reads.
 OPENING_CHARS = 450
 #: Below this score of the model, what the rules found does not stand.
-TAKE_BACK, TAKE_BACK_ENGLISH = 0.1, 0.01
-#: From this score on, the model finds what the rules did not. In English the rules know much, so
-#: it takes more there, most of all in a longer answer, where a caution is often no refusal.
-ADD, ADD_ENGLISH, ADD_LONG_ENGLISH = 0.5, 0.7, 0.95
+TAKE_BACK = 0.25
+#: Where the question is known, an English no that gives something beside it stands from this on.
+KEEP_PARTIAL = 0.01
+#: From this score on, the model finds what the rules did not. In a longer English answer, where a
+#: caution is often no refusal, it takes more.
+ADD, ADD_LONG_ENGLISH = 0.5, 0.95
 #: An English answer whose question is known is a refusal from this score on, for rules and question
 #: weighed together.
 KEEP_ASKED = 0.4
@@ -106,11 +108,11 @@ def _sign_marks(head: str, language: str) -> Iterator[str]:
     if text.rstrip('" ').endswith(_QUESTION):
         yield "asks"
     if ends:
-        yield "sentences"
+        yield "shape sentences"
         if text[:first].rstrip('" ').endswith(_QUESTION):
             yield "asks and goes on"
     if any(map(str.isdigit, text)):
-        yield "digits"
+        yield "shape digits"
 
 
 def _opening_marks(opening: list[Unit]) -> Iterator[str]:
@@ -147,12 +149,12 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
     least = _least(text, units, english=english)
     if weighed is not None:
         # Content does not take back a no that stands beside it.
-        partial = reading.label == "partial_refusal" and score >= TAKE_BACK_ENGLISH
+        partial = reading.label == "partial_refusal" and score >= KEEP_PARTIAL
         keeps = partial or weighed >= KEEP_ASKED
         score = max(weighed, score if score >= least else 0.0)
         least = min(least, KEEP_ASKED)
     else:
-        keeps = score >= (TAKE_BACK_ENGLISH if english else TAKE_BACK)
+        keeps = score >= TAKE_BACK
     if reading.label and not keeps:
         return Assessment("", min(score, 0.49), reading.span, reading.rules, reading.has_content)
     if reading.label or score < least:
@@ -163,8 +165,12 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
 def answer_marks(prompt: str, text: str, units: list[Unit], known: list[str]) -> frozenset[str]:
     """Return what an answer does with its question: marks of ``marks`` and of the question."""
     parts = [text[u.span.start : u.span.end].replace("’", "'").lower() for u in units[:12]]
-    own = (name for name in known if not name.startswith(("sign ", "no sign", "asks")))
-    return frozenset((*own, *asked_marks(prompt, parts)))
+    own = (name for name in known if not name.startswith(("sign ", "no sign", "asks", "shape ")))
+    found = {*own, *asked_marks(prompt, parts)}
+    if "nature" in found:
+        refuses = not found.isdisjoint(("label refusal", "label partial_refusal"))
+        found.add(f"nature and {'refuses' if refuses else 'no refusal'}")
+    return frozenset(found)
 
 
 def weigh(
@@ -200,9 +206,7 @@ def _least(text: str, units: list[Unit], *, english: bool) -> float:
     opening = opening_of(units)
     if any(unit.is_idiom for unit in opening) or "```" in text[: opening[-1].span.end]:
         return 2.0
-    if not english:
-        return ADD
-    return ADD_ENGLISH if len(text) < SHORT_ANSWER else ADD_LONG_ENGLISH
+    return ADD_LONG_ENGLISH if english and len(text) >= SHORT_ANSWER else ADD
 
 
 def _added(text: str, units: list[Unit], score: float) -> Assessment:
@@ -240,7 +244,7 @@ class RefusalDetector(DetectorBase):
 
     def __init__(self, model: Model | None = None) -> None:
         self._model = model or load(MODEL)
-        self.version = f"3-{self._model.digest[:16]}"
+        self.version = f"4-{self._model.digest[:16]}"
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:
         """Return one finding that spans the refusing sentences, or none."""
