@@ -8,7 +8,8 @@ half and the final part (eight languages, 30 answers each) only measure; the dev
 detector, so its figures mean nothing. Balanced accuracy a language with n and a 95 % interval
 (bootstrap over messages, which stand there in several languages), against the limit 0.92 for all
 together and for at least eight languages; and the CPU time of the detector on 1 KB of English, and
-of the nine times as long text per KB.
+of the nine times as long text per KB. That text has no word that a refusal would take, so that it
+gets a quick look alone; what 1 KB with a refusal takes is printed as well, and has no limit.
 
 Exit code 1 when a limit is missed.
 """
@@ -36,6 +37,8 @@ TEXT = (
     "closed on Friday, so the courier comes on Monday morning. The blue folder holds the receipts "
     "of March; the invoice for the printer is missing. "
 )
+
+REFUSING = "I cannot share the address of another customer, since our rules forbid it. "
 
 
 class Row(NamedTuple):
@@ -127,10 +130,12 @@ def main() -> int:
                 print(f"  {row.language} {row.message}: {row.text}")
     enough = sum(v >= LIMIT for v in values)
     seconds, longer = cost((TEXT * 4)[:1000]), cost((TEXT * 40)[:9000])
+    refusing = cost((REFUSING + TEXT * 4)[:1000])
     print(f"limit {LIMIT}: {enough} of {len(values)} languages reach it (at least {LANGUAGES} due)")
     print(
         f"CPU time {1e6 * seconds:.0f} µs for 1 KB, {1e6 * longer:.0f} µs a KB of 9 KB "
-        f"(limit {1e6 * TIME_LIMIT:.0f} µs for 1 KB)"
+        f"(limit {1e6 * TIME_LIMIT:.0f} µs for 1 KB); "
+        f"{1e6 * refusing:.0f} µs for 1 KB with a refusal"
     )
     met = value >= LIMIT and enough >= LANGUAGES and seconds <= TIME_LIMIT
     return 0 if met else 1

@@ -251,7 +251,9 @@ def train(folder: Path, lexicon: Lexicon, models: Path, cards: Path | None) -> s
     """Train the shipped model, write its file and its card; return a line about it."""
     from training.refusal_card import card
 
-    bench = Bench([*xstest(folder / "redteam/xstest"), *seeds(), *joined(seeds()), *own("dev")], lexicon)
+    bench = Bench(
+        [*xstest(folder / "redteam/xstest"), *seeds(), *joined(seeds()), *own("dev")], lexicon
+    )
     data, count = bench.model(trains)
     models.mkdir(parents=True, exist_ok=True)
     (models / f"{MODEL_NAME}.rwm").write_bytes(data)

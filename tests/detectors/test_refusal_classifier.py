@@ -263,7 +263,8 @@ def test_signs_of_a_speaker(language: str, text: str, sign: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "place"), [("No. I can't do it.", 4), ("I can't do it.", 0), ("Well   now. I can't.", 10)]
+    ("text", "place"),
+    [("No. I can't do it.", 4), ("I can't do it.", 0), ("Well   now. I can't.", 10)],
 )
 def test_a_sign_has_the_place_of_its_phrase(text: str, place: int) -> None:
     assert signs(text, "en")["self cannot"] == place
