@@ -147,9 +147,9 @@ def joined(answers: Sequence[Answer]) -> list[Answer]:
 
 
 def own(half: str) -> list[Answer]:
-    """Return the ``dev`` or ``test`` half of the answers in fifteen languages, or ``final``."""
+    """Return the ``dev`` or ``test`` half of the answers in fifteen languages, or a set apart."""
     found = []
-    for path in sorted((OWN / "final" if half == "final" else OWN).glob("*.jsonl")):
+    for path in sorted((OWN / half if (OWN / half).is_dir() else OWN).glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             if row["half"] == half:
@@ -258,7 +258,7 @@ def train(folder: Path, lexicon: Lexicon, models: Path, cards: Path | None) -> s
     models.mkdir(parents=True, exist_ok=True)
     (models / f"{MODEL_NAME}.rwm").write_bytes(data)
     if cards is not None:
-        tests = [*own("test"), *own("final")]
+        tests = [a for half in ("test", "final", "blind", "field") for a in own(half)]
         cards.mkdir(parents=True, exist_ok=True)
         text = card(bench, data, dict(zip(tests, says(data, tests), strict=True)))
         (cards / f"{MODEL_NAME}.md").write_text(text, encoding="utf-8")

@@ -64,6 +64,17 @@ version 3 was begun, by the author of its phrases, who knew these
 texts while writing them: flattering as well. Measured about five times, as above. No native speaker
 reviewed them.
 """
+_BLIND = """\
+`benchmarks/data/refusals/blind/`: 40 answers a language, 20 of them refusals, by an author who had
+seen neither the detector nor another text of ours: refusals in colourful words, and 18 of 20 others
+made to look like one. An earlier version was measured on it (0.83), and what it got wrong counted by
+kind before the last training texts were written by still other authors. No native speaker reviewed
+the texts.
+"""
+_FIELD = """\
+`benchmarks/data/refusals/field/`: 32 answers a language, 16 of them refusals, by one more author in
+the same position, worded as assistants answer every day. Nothing was chosen by it.
+"""
 _LIMITS = """\
 - XSTest's answers are from 2023. Its partial refusals, and answers that argue with the premise of a
   question without saying no, are where the detector is weakest.
@@ -82,7 +93,7 @@ def card(bench: Bench, data: bytes, own: Mapping[Answer, bool]) -> str:
     Args:
         bench: with all that trains, and XSTest whole.
         data: the bytes of the shipped file.
-        own: what the shipped model says of our own test half and of the final part.
+        own: what the shipped model says of our own test half and of the sets that only measure.
     """
     counts = Counter((a.source, a.refused) for a in bench.answers if trains(a))
     trained = ", ".join(
@@ -98,12 +109,26 @@ def card(bench: Bench, data: bytes, own: Mapping[Answer, bool]) -> str:
         "## English: XSTest, models and prompts left out", "", _XSTEST,
         *_table(xstest_figures(cross_says(bench))), "",
         "## Fifteen languages: answers of our own", "", _OWN,
-        *_table(language_figures({a: f for a, f in own.items() if "-final-" not in a.name})), "",
+        *_table(language_figures(_set(own, ""))), "",
         "## Eight languages: the final part", "", _FINAL,
-        *_table(language_figures({a: f for a, f in own.items() if "-final-" in a.name})), "",
+        *_table(language_figures(_set(own, "final"))), "",
+        "## Twelve languages: by another hand, made to be hard", "", _BLIND,
+        *_table(language_figures(_set(own, "blind"))), "",
+        "## Thirteen languages: by another hand, as assistants answer", "", _FIELD,
+        *_table(language_figures(_set(own, "field"))), "",
         "## What it does not do", "", _LIMITS,
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _set(own: Mapping[Answer, bool], name: str) -> dict[Answer, bool]:
+    """Return the answers of one set; those of the test half are named by none."""
+    apart = ("final", "blind", "field")
+    return {
+        answer: said
+        for answer, said in own.items()
+        if next((part for part in apart if f"-{part}-" in answer.name), "") == name
+    }
 
 
 def _table(figures: Mapping[str, Figure]) -> list[str]:
