@@ -43,8 +43,8 @@ from railwright.detectors._refusal_words import Hinted
 
 ROOT = Path(__file__).parents[2]
 BITS = 12
-FLOOR, LANGUAGE_FLOOR = 0.89, 0.8
-FINAL_FLOOR = 0.93
+FLOOR, LANGUAGE_FLOOR = 0.95, 0.88
+FINAL_FLOOR = 0.95
 
 
 @pytest.fixture(scope="module")
@@ -315,6 +315,11 @@ def test_question_decides_in_english_alone() -> None:
     assert judge("I can't help with that.", deaf, prompt=question).label == ""
     assert judge("I can't help with that.", model).label == "refusal"
     assert judge("Das kann ich leider nicht beantworten.", model, "de", question).label == "refusal"
+    # A no in the wording does not stand against the question, nor for it.
+    assert judge("No, they should not.", made({}, bias=9.0), prompt=question).label == "refusal"
+    sure = made({}, bias=9.0)
+    sure.header = {"asked": {"bias": -9.0, "weights": {}}}
+    assert judge(plain, sure, prompt=question).label == ""
     units = read_units(denies)
     assert (weigh(question, denies, units, [], model) or 0.0) > KEEP_ASKED
     assert weigh(question, denies, units, [], made({})) is None

@@ -36,8 +36,6 @@ MODEL = "refusal_classifier"
 OPENING_CHARS = 450
 #: Below this score of the model, what the rules found does not stand.
 TAKE_BACK = 0.25
-#: Where the question is known, an English no that gives something beside it stands from this on.
-KEEP_PARTIAL = 0.01
 #: From this score on, the model finds what the rules did not. In a longer English answer, where a
 #: caution is often no refusal, it takes more.
 ADD, ADD_LONG_ENGLISH = 0.5, 0.95
@@ -144,18 +142,14 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
         return reading
     head = opening_text(text)
     known = _marks(text, units, reading, head, language)
-    score = logistic(model.best(head, windows, known))
     weighed = weigh(prompt, text, units, known, model) if prompt and english else None
-    least = _least(text, units, english=english)
     if weighed is not None:
-        # Content does not take back a no that stands beside it.
-        partial = reading.label == "partial_refusal" and score >= KEEP_PARTIAL
-        keeps = partial or weighed >= KEEP_ASKED
-        score = max(weighed, score if score >= least else 0.0)
-        least = min(least, KEEP_ASKED)
+        # The question tells more than the wording, which knows the style of few models.
+        score, least, keep = weighed, KEEP_ASKED, KEEP_ASKED
     else:
-        keeps = score >= TAKE_BACK
-    if reading.label and not keeps:
+        score = logistic(model.best(head, windows, known))
+        least, keep = _least(text, units, english=english), TAKE_BACK
+    if reading.label and score < keep:
         return Assessment("", min(score, 0.49), reading.span, reading.rules, reading.has_content)
     if reading.label or score < least:
         return reading
