@@ -38,6 +38,8 @@ MODEL_NAME = MODEL
 HERE = Path(__file__).parent
 SEEDS = HERE / "refusals"
 OWN = HERE.parent / "benchmarks/data/refusals"
+#: Sets there beside the halves, which only measure; the names of their answers say which.
+APART = ("final", "blind", "field")
 SETTINGS = Settings(bits=17, pad=4.0, power=0.25, decay=2e-5, min_sources=1, steps=120)
 FOLDS = 5
 #: Longer answers of each kind and language that are made of two, from texts of so many characters.
@@ -258,7 +260,7 @@ def train(folder: Path, lexicon: Lexicon, models: Path, cards: Path | None) -> s
     models.mkdir(parents=True, exist_ok=True)
     (models / f"{MODEL_NAME}.rwm").write_bytes(data)
     if cards is not None:
-        tests = [a for half in ("test", "final", "blind", "field") for a in own(half)]
+        tests = [a for half in ("test", *APART) for a in own(half)]
         cards.mkdir(parents=True, exist_ok=True)
         text = card(bench, data, dict(zip(tests, says(data, tests), strict=True)))
         (cards / f"{MODEL_NAME}.md").write_text(text, encoding="utf-8")

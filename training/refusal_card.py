@@ -15,7 +15,7 @@ from railwright.detectors._refusal_detector import (
     SHORT_ANSWER,
     TAKE_BACK,
 )
-from training.refusal import Answer, Bench, cross_says, trains
+from training.refusal import APART, Answer, Bench, cross_says, trains
 from training.refusal_figures import Figure, language_figures, xstest_figures
 
 _INTRO = f"""\
@@ -130,11 +130,10 @@ def card(bench: Bench, data: bytes, own: Mapping[Answer, bool]) -> str:
 
 def _set(own: Mapping[Answer, bool], name: str) -> dict[Answer, bool]:
     """Return the answers of one set; those of the test half are named by none."""
-    apart = ("final", "blind", "field")
     return {
         answer: said
         for answer, said in own.items()
-        if next((part for part in apart if f"-{part}-" in answer.name), "") == name
+        if next((part for part in APART if f"-{part}-" in answer.name), "") == name
     }
 
 
