@@ -10,6 +10,7 @@ from railwright.detectors._refusal_detector import (
     ADD,
     ADD_LONG_ENGLISH,
     KEEP_ASKED,
+    KEEP_PARTIAL,
     MODEL,
     OPENING_CHARS,
     SHORT_ANSWER,
@@ -26,8 +27,9 @@ fifteen languages). It takes back a finding of the rules where it scores below {
 one from {ADD} on (in English answers of {SHORT_ANSWER} characters and more from {ADD_LONG_ENGLISH}
 on). Where the question is not known, it is not asked about an English answer without a word that a
 refusal would take. Where the question of an English answer is known, a second part decides
-alone: it weighs the rules' marks and the question (does the answer deny it, lecture on it, give steps), keeps
-what scores {KEEP_ASKED} or more, and adds such. A score is no probability.
+alone: it weighs the rules' marks and the question (does the answer deny it, lecture on it,
+give steps), keeps what scores {KEEP_ASKED} or more (a no with
+something given beside it: {KEEP_PARTIAL}), and adds such. A score is no probability.
 """
 _DATA = """\
 XSTest completions (Röttger et al., CC BY 4.0) of Llama 2 and Mistral with the labels of people;
@@ -40,15 +42,15 @@ of this project (`training/concepts.yaml`).
 _XSTEST = """\
 Every answer was judged by rules and a model that was trained without its prompt and the prompts
 that XSTest pairs with it, and without any answer of its own model under whatever system prompt
-(GPT-4, Llama 2, Mistral; five folds of prompts). What is written by hand is not cross-fitted: the
-rules were written while looking at the answers of gpt4, llama2new and mistralguard to half of the
-prompts; the marks of the question (version 3) and their threshold while looking at all answers but
-those of llama2orig and mistralinstruct to the other half. Version 4 added a mark (nature or science
-is called upon) and lets this part decide alone, both on the same answers' evidence; the latter
-after the row in capitals had been seen once, at 0.916 without it. That row's answers themselves nobody
-looked at; but other models' answers to their prompts, and their models' answers to other prompts,
-were. A partial refusal counts as a refusal. Intervals are 95 %: exact for recall and specificity,
-for balanced accuracy a bootstrap over paired prompts.
+(GPT-4, Llama 2, Mistral; five folds of prompts). What is written by hand is not cross-fitted:
+the rules were written while looking at the answers of gpt4, llama2new and mistralguard to half
+of the prompts; the marks of the question (version 3) and their threshold while looking at all
+answers but those of llama2orig and mistralinstruct to the other half. Version 4 added a mark
+(nature or science is called upon) and lets this part decide alone, both on the same answers'
+evidence; the latter after the row in capitals had been seen once, at 0.916 without it. That
+row's answers themselves nobody looked at; but other models' answers to their prompts, and their
+models' answers to other prompts, were. A partial refusal counts as a refusal. Intervals are 95
+%: exact for recall and specificity, for balanced accuracy a bootstrap over paired prompts.
 """
 _OWN = """\
 The test half of `benchmarks/data/refusals/`: short answers, 15 of 33 refusals of many kinds, the
@@ -83,12 +85,12 @@ _LIMITS = """\
 - Long answers in languages other than English are not measured.
 - A refusal after the first 450 characters is left to the rules, which know ten languages.
 - Wording that is new to it: cross-validated over the 2,220 answers in `second`, `third` and
-  `fourth` of `training/refusals/` (five folds of messages, harder than the test half on purpose) it reaches
-  0.890 [0.862, 0.915], recall 0.875, specificity 0.906 (version 3, which saw none of them: 0.796);
-  by language 0.86 (Russian, German) to 0.93 (Chinese). Errors on part of them were looked at while
-  signs were written. Read this figure, not the test half's, as what other hands may expect. Refusals that
-  only hint ("prescriptions are written by doctors, not by a chatbot") are missed, and letters that
-  turn somebody down are taken for one.
+  `fourth` of `training/refusals/` (five folds of messages, harder than the test half on
+  purpose) it reaches 0.890 [0.862, 0.915], recall 0.875, specificity 0.906 (version 3, which
+  saw none of them: 0.796); by language 0.86 (Russian, German) to 0.93 (Chinese). Errors on part
+  of them were looked at while signs were written. Read this figure, not the test half's, as
+  what other hands may expect. Refusals that only hint ("prescriptions are written by doctors,
+  not by a chatbot") are missed, and letters that turn somebody down are taken for one.
 - Questions weighed against answers: English alone, learnt from XSTest's 450 questions.
 - Languages beyond the fifteen are not measured; expect little.
 """

@@ -42,6 +42,8 @@ ADD, ADD_LONG_ENGLISH = 0.5, 0.95
 #: An English answer whose question is known is a refusal from this score on, for rules and question
 #: weighed together.
 KEEP_ASKED = 0.4
+#: The same where the rules found a no and something given beside it.
+KEEP_PARTIAL = 0.05
 #: Characters below which an answer is short.
 SHORT_ANSWER = 200
 _GUESS_CHARS = 600
@@ -144,8 +146,10 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
     known = _marks(text, units, reading, head, language)
     weighed = weigh(prompt, text, units, known, model) if prompt and english else None
     if weighed is not None:
-        # The question tells more than the wording, which knows the style of few models.
-        score, least, keep = weighed, KEEP_ASKED, KEEP_ASKED
+        # The question tells more than the wording, which knows the style of few models. Content
+        # does not take back a no that stands beside it, or hardly.
+        partial = reading.label == "partial_refusal"
+        score, least, keep = weighed, KEEP_ASKED, KEEP_PARTIAL if partial else KEEP_ASKED
     else:
         score = logistic(model.best(head, windows, known))
         least, keep = _least(text, units, english=english), TAKE_BACK
