@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-
 STAMP  := $(VENV)/.stamp
 DEMO   := examples/support-bot
 
-.PHONY: help demo test check lint types rules test-slow bench docs schemas lock clean
+.PHONY: help demo test check lint types rules test-slow fuzz bench docs schemas lock clean
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -73,6 +73,10 @@ test: $(STAMP)-dev $(STAMP)-adapters $(STAMP)-smollm2 $(STAMP)-embed ## install 
 
 test-slow: $(STAMP)-dev $(STAMP)-adapters $(STAMP)-smollm2 $(STAMP)-embed $(STAMP)-qwen05 $(STAMP)-fuzz ## the tests that take long
 	@$(BIN)/python -m pytest -q -m slow
+
+FUZZ ?= .fuzz
+fuzz: $(STAMP)-dev $(STAMP)-fuzz ## one million fuzzed inputs; goes on in the folder FUZZ after an interruption
+	@$(BIN)/python -m tests.fuzz.million $(FUZZ)
 
 lint: $(STAMP)-dev
 	@$(BIN)/ruff format --check .

@@ -267,13 +267,14 @@ def settle(garak: str, choice: Choice, out: Path) -> dict[str, Any]:
     if found.returncode:
         raise RunError(f"{garak} has no garak: {found.stderr.strip().splitlines()[-1:]}")
     system = load_system(EXAMPLE)
+    plan = Guard.load(EXAMPLE / "guard.yaml", tier=system.tier).plan
     settings = {
         "garak": found.stdout.strip(),
         "seed": SEED,
         "subject": subject(system).digest,
         "tier": system.tier,
-        "policy": "default",
-        "plan": Guard.default(system.tier).plan.digest,
+        "policy": plan.id,
+        "plan": plan.digest,
     }
     for arm in ARMS:
         (out / arm).mkdir(parents=True, exist_ok=True)

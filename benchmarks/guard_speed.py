@@ -12,6 +12,8 @@ whose ``label`` is 1 are left out), in an order drawn by lot. Prints, in one run
   stage of the default policy (50 µs; 300 µs where it asks a classifier), with both classifiers
   (300 µs); five times that for non-ASCII and dense text (records of personal data; and, harder, the
   examples of all rules);
+- what the same answer costs where a planted value, a system prompt of 2 KB or both are known, and
+  what a value or a prompt costs once, when it is first met (no limits);
 - of the rules' time, the share that google-re2 itself takes, which no Python code can go below.
 
 CPU time of the thread: the median over texts, of each the least of three rounds over all of them
@@ -31,7 +33,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from railwright.detectors import RuleEngine, get, load_packs, normalise
+from railwright.detectors import Context, RuleEngine, get, load_packs, normalise
 from railwright.detectors._linear import find_all
 from railwright.detectors._rules import examples_of
 from railwright.guard import STAGES, Guard
@@ -227,6 +229,34 @@ def fresh_words(count: int = 40) -> None:
     print(f"125 words never met, both classifiers: {1e6 * statistics.median(times):.0f} µs")
 
 
+def known_about(count: int = 20) -> None:
+    """Print what it costs to know what must stay inside."""
+    short = [ordinary(1000, seed) for seed in range(60)]
+    prompt = ordinary(2048, 99)
+    cases: dict[str, dict[str, object]] = {
+        "nothing": {},
+        "a planted value": {"plants": ["MAPLE-7731"]},
+        "a prompt of 2 KB": {"system": prompt},
+        "both": {"plants": ["MAPLE-7731"], "system": prompt},
+    }
+    guard = Guard.default(tier=1)
+    base = 0.0
+    for name, about in cases.items():
+        took = median(lambda text, about=about: guard.check("output", text, **about), short)  # type: ignore[misc]
+        base = base or took
+        print(f"output, 1 KB, known is {name:18} {took:6.0f} µs: {took / base:.1f} times nothing")
+    new: dict[str, list[Context]] = {
+        "planted": [Context(plants=(f"MAPLE-{n}",)) for n in range(7000, 7000 + count)],
+        "system_prompt_leak": [Context(system=f"{prompt} {n}") for n in range(count)],
+    }
+    for name, contexts in new.items():
+        detector, before = get(name), time.thread_time()
+        for context in contexts:
+            detector.detect("", context)
+            detector.detect("Good morning.", context)
+        print(f"{name}, once: {1000 * (time.thread_time() - before) / count:.1f} ms")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--texts", type=Path, help="folder of *.jsonl files with a field 'text'")
@@ -240,6 +270,7 @@ def main() -> int:
     for limit in found:
         print(limit.show())
     fresh_words()
+    known_about()
     return 0 if fine and all(limit.took <= limit.limit for limit in found) else 1
 
 

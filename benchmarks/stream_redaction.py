@@ -7,23 +7,26 @@ credentials, and text made to hurt: tokens that do not end, numbers in rows, enc
 look-alike letters and invisible characters. Each is cut at random places into pieces of up to 1,
 4, 16 or 64 characters, or, through the UTF-8 front, into pieces of as many bytes. A difference is
 any stream whose output is not that of the whole text; there must be 0. ``--full`` makes 100,000
-cuts, else 2,000.
+cuts, else 2,000; one text in four holds planted values in disguise, and is read for these.
 
 The text held back is measured on ordinary prose in pieces of 1 to 12 characters: the characters
 that came in and are not yet out, after each piece; with every pack, and with those that redact
-answers (pii and secrets). The mean may be 8 at most.
+answers (pii and secrets); and by the default policy at tier 2, without and with planted values.
+The mean may be 8 at most.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import codecs
 import random
 import time
 from pathlib import Path
+from typing import Any
 
-from railwright.detectors import RuleEngine, load_packs
-from railwright.guard import ByteStream, StreamRedactor, redact_whole
+from railwright.detectors import Context, RuleEngine, get, load_packs
+from railwright.guard import ByteStream, Call, Guard, StreamRedactor, redact_whole
 
 LIMIT = 8.0
 BUILT_IN = ("pii", "secrets", "injection", "exfiltration", "code")
@@ -119,6 +122,45 @@ def streamed(engine: RuleEngine, text: str, source: random.Random) -> str:
     return "".join(pieces) + stream.close()
 
 
+PLANTS = (
+    "MAPLE-7731",
+    "EUR 48,200",
+    "QZ5T6RPLMNB7KX2WJ4AD",
+    "sunflower",
+    "+43 660 555 0187",
+    "7731",
+)
+
+
+def draw_planted(source: random.Random) -> str:
+    """Draw a text of planted values, whole, in part and in disguise."""
+    parts = []
+    for _ in range(source.randint(1, 8)):
+        value = source.choice(PLANTS)
+        ways = (
+            value, value.lower(), " ".join(value), value[::-1], codecs.encode(value, "rot13"),
+            base64.b64encode(value.encode()).decode(), value.encode().hex(), "the tents ", "ü",
+            "".join(c + source.choice(("", "\u200b", "*", " - ")) for c in value), "%4D", "&#x45;",
+            value[: source.randint(1, len(value))], "EUR ", "_", "7", "MA", "\n",
+        )  # fmt: skip
+        parts.append(source.choice(ways))
+    return source.choice(("", " ")).join(parts)
+
+
+def held_by_policy(paragraphs: list[str], source: random.Random, call: Call) -> list[int]:
+    """What a guard's stream holds back; it must be one that goes on early."""
+    guard, held = Guard.default(2), []
+    for text in paragraphs:
+        stream: Any = guard.stream("output", call)
+        at = 0
+        while at < len(text):
+            step = source.randint(1, 12)
+            stream.feed(text[at : at + step])
+            at += step
+            held.append(stream.held)
+    return sorted(held)
+
+
 def held_back(engine: RuleEngine, paragraphs: list[str], source: random.Random) -> list[int]:
     held = []
     for text in paragraphs:
@@ -150,16 +192,20 @@ def main() -> int:
     options = parser.parse_args()
     cuts = 100_000 if options.full else options.cuts
     engine = RuleEngine(load_packs())
+    planted: Any = get("planted")
+    values = planted.source(Context(plants=PLANTS))
     paragraphs = prose()
     source = random.Random(options.seed)
     differences = done = 0
     begun = time.process_time()
     while done < cuts:
-        text = draw_text(source, paragraphs)
-        whole = redact_whole(engine, text).text
+        rules, text = engine, draw_text(source, paragraphs)
+        if source.random() < 0.25:
+            rules, text = values, draw_planted(source)
+        whole = redact_whole(rules, text).text
         for _ in range(min(10, cuts - done)):
             done += 1
-            if streamed(engine, text, source) != whole:
+            if streamed(rules, text, source) != whole:
                 differences += 1
                 if differences <= 5:
                     print(f"differs: {text!r}")
@@ -169,6 +215,10 @@ def main() -> int:
     means = [
         report_held(name, held_back(RuleEngine(load_packs(packs)), shown, source))
         for name, packs in (("every pack", BUILT_IN), ("pii and secrets", ("pii", "secrets")))
+    ]
+    means += [
+        report_held(f"default policy, {name}", held_by_policy(shown, source, call))
+        for name, call in (("nothing planted", Call()), ("6 values", Call(plants=PLANTS)))
     ]
     print(f"{spent:.0f} CPU-s for the cuts")
     return int(differences > 0 or max(means) > LIMIT)

@@ -64,13 +64,29 @@ def test_check_reads_standard_input_of_a_process(folder: Path) -> None:
         capture_output=True,
         check=True,
     )
-    assert json.loads(done.stdout)["spans"] == [[11, 38]]
+    (span,) = json.loads(done.stdout)["spans"]
+    assert (span["start"], span["end"], span["label"]) == (11, 38, "iban")
 
 
 def test_check_prints_action_rules_and_character_offsets(folder: Path) -> None:
     args = ("check", "--stage", "output", "--policy", "guard.yaml", "--json")
     found: dict[str, Any] = json.loads(run(folder, *args, text=TEXT))
-    assert (found["action"], found["rules"], found["spans"]) == ("redact", ["iban"], [[11, 38]])
+    assert list(found)[:3] == ["action", "rules", "spans"]
+    assert (found["action"], found["rules"]) == ("redact", ["iban"])
+    assert found["spans"] == [
+        {
+            "start": 11,
+            "end": 38,
+            "label": "iban",
+            "score": 1.0,
+            "rule": "iban",
+            "detector": "personal_data",
+            "policy": "iban",
+            "action": "redact",
+            "enforced": True,
+        }
+    ]
+    assert "detections" not in found  # one list, under one name
     assert TEXT[11:38] == "DE89 3704 0044 0532 0130 00"
     assert found["text"] == "Grüße! Pay [IBAN] now"
     assert found["tier"] == 2
@@ -217,3 +233,13 @@ def test_shadow_reports_from_an_event_log(folder: Path) -> None:
     assert "newly         50.00% (1/2" in said
     assert "channel=web: newly stopped 50.00% (1/2" in said
     assert json.loads(run(folder, "shadow", "events", "--json"))["would_stop"]["k"] == 1
+
+
+def test_explain_prints_what_is_excepted_once(folder: Path) -> None:
+    text = POLICY.replace("rules:", 'except: ["*@shop.example"]\nrules:', 1)
+    text = text.replace("labels: iban,", "labels: iban, except: DE00,")
+    (folder / "guard.yaml").write_text(text)
+    said = run(folder, "explain")
+    assert "except  *@shop.example\n" in said
+    assert said.count("shop.example") == 1
+    assert "on time-out closed; except de00\n" in said

@@ -65,8 +65,14 @@ def test_a_broken_rule_and_a_failing_example_are_faults(folder: Path) -> None:
     (folder / "rules" / "other.yaml").write_text(PACK.replace(r"\d{5}", "(?=x)"))
     done = run(folder, "rules")
     assert done.returncode == 1
-    assert "FAULT house: rule 'colour': does not find 'green'" in done.stdout
-    assert "other.yaml: rule 'customer'" in done.stdout
+    said = (
+        "rules/house.yaml:13:24: error [example] rule 'colour': does not find 'green' in 'a green"
+    )
+    assert said in done.stdout
+    assert "rules/other.yaml:6:5: error [bad-rule] rule 'customer'" in done.stdout
+    assert "write not_before or not_after" in done.stdout
+    assert "rules/other.yaml:9:5: error [duplicate-id] rule 'colour'" in done.stdout
+    assert "3 rules, 3 faults" in done.stdout
 
 
 def test_the_built_in_packs_are_without_fault(folder: Path) -> None:

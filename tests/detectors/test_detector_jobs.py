@@ -175,6 +175,47 @@ def test_thresholds_and_labels_mean_the_same_everywhere(
     assert sum(count for _, count in reading.labels) == reading.count
 
 
+#: One stretch of text that rules of two labels find, the surer first.
+TWO_READINGS = (
+    ("IMEI 490154203237518", "device", "card", 5, 20),
+    ("CCCD 001085012345", "phone", "national_id", 5, 17),
+    ("Pay to DE89 3704 0044 0532 0130 00", "iban", "phone", 17, 34),
+)
+
+
+@pytest.mark.parametrize(("text", "surer", "other", "start", "end"), TWO_READINGS)
+def test_a_surer_reading_does_not_hide_the_label_that_is_asked_for(
+    text: str, surer: str, other: str, start: int, end: int
+) -> None:
+    assert [d.label for d in get("pii").detect(text)] == [surer]
+    rule = f"{{id: r, stage: output, detector: pii, action: redact, labels: [{other}]}}"
+    guard = Guard(parse_policy(f"schema: guard/v1\nrules: [{rule}]"))
+    verdict = guard.check("output", text)
+    assert [(d.label, d.start, d.end) for d in verdict.detections] == [(other, start, end)]
+    assert verdict.text == f"{text[:start]}[{other.upper()}]{text[end:]}"
+    stream = guard.stream("output")
+    assert "".join([*map(stream.feed, text), stream.close()]) == verdict.text
+    read = signal("pii", labels=[other])
+    assert read(text).labels == read.batch([text])[0].labels == ((other, 1),)
+    score = make_scorer(f"detector:pii?labels={other}").score(CASE, Response(text))
+    assert score.failed is True  # type: ignore[union-attr]
+
+
+def test_rules_of_one_detector_each_have_their_own_reading() -> None:
+    rules = ", ".join(
+        f"{{id: {label}, stage: output, detector: pii, action: {action}, labels: [{label}]}}"
+        for label, action in (("card", "redact"), ("device", "flag"))
+    )
+    verdict = Guard(parse_policy(f"schema: guard/v1\nrules: [{rules}]")).check(
+        "output", "IMEI 490154203237518"
+    )
+    assert {(d.policy, d.label) for d in verdict.detections} == {
+        ("card", "card"),
+        ("device", "device"),
+    }
+    assert (verdict.action, verdict.text) == ("redact", "IMEI [CARD]")
+
+
 def test_a_signal_sums_up_and_batches() -> None:
     texts = [
         "Mail a@mailbox.example and b@mailbox.example",

@@ -82,7 +82,7 @@ def test_a_pack_that_cannot_be_used_is_named_with_its_line(tmp_path: Path) -> No
         "schema: guard/v1\ndetectors:\n  house: {kind: rules, packs: house.yaml}\n"
         "rules: [{id: a, stage: input, detector: house, action: flag}]\n"
     )
-    with pytest.raises(ManifestError, match=r"guard\.yaml:3.*house\.yaml: rule 'a'"):
+    with pytest.raises(ManifestError, match=r"guard\.yaml:3.*house\.yaml:3:.*rule 'a'"):
         Guard.load(tmp_path)
 
 

@@ -175,11 +175,13 @@ SOUP = st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join)
 @given(before=SOUP, after=SOUP, first=st.integers(0, 260), size=st.integers(0, 160))
 def test_every_long_shared_stretch_is_found(before: str, after: str, first: int, size: int) -> None:
     text = f"{before} {PROMPT[first : first + size]} {after}"
-    found = [d for d in DETECTOR.detect(text) if d.rule == "plain"]
+    # Without its names of symbols ("and") a text may hold a longer stretch, which then wins.
+    found = [d for d in DETECTOR.detect(text) if d.rule in ("plain", "respelled")]
     if longest_shared(letters(text), letters(PROMPT)) >= 60:
         assert found
     for d in found:
-        assert longest_shared(letters(text[d.start : d.end]), letters(PROMPT)) >= 11
+        if d.rule == "plain":
+            assert longest_shared(letters(text[d.start : d.end]), letters(PROMPT)) >= 11
 
 
 ODD = st.text(
@@ -203,3 +205,10 @@ def test_repetition_and_noise() -> None:
     rng = random.Random(7)
     noise = "".join(rng.choice("abcdefgh ") for _ in range(100_000))
     assert prompt.detect(noise) == []
+
+
+def test_what_stands_in_the_passages_may_be_quoted() -> None:
+    assert rules(f"It says: {STRETCH}.", passages=(f"Staff rules. {STRETCH}, ever.",)) == []
+    assert rules(f"It says: {STRETCH}.", passages=("Tents and boots.",)) == [
+        ("prompt_leak", "plain")
+    ]

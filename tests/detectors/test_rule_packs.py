@@ -8,6 +8,7 @@ from railwright.detectors import PackError, RulePack, lint_packs, load_packs
 from railwright.detectors import _national as national
 from railwright.detectors._regex import RegexError, parse
 from railwright.detectors._rules import BUILT_IN
+from railwright.system import format_problem
 
 # Specimens published by the issuing authorities or in the standards, and their digits.
 VALID = {
@@ -105,8 +106,125 @@ def test_an_own_pack_is_read_and_its_false_hits_are_shown(tmp_path: Path) -> Non
     assert [(h.rule, h.texts, h.of, h.shown) for h in report.false_hits] == [
         ("customer", 1, 2, ("C-54321",))
     ]
-    assert lint_packs([write(tmp_path, r"C-\d{6}")]).faults == (
-        "custom: rule 'customer': does not find 'C-12345' in 'C-12345 here'",
+    path = write(tmp_path, r"C-\d{6}")
+    assert [format_problem(fault) for fault in lint_packs([path]).faults] == [
+        f"{path}:7:24: error [example] rule 'customer': does not find 'C-12345' in 'C-12345 here' "
+        "-> mend the example or the rule"
+    ]
+
+
+FAULTY = r"""schema: rules/v1
+pack: mine
+rules:
+  - id: open-end
+    label: x
+    regex: '\bA\d+'
+  - id: no-example
+    label: x
+    regex: '\bB\d{4}\b'
+  - id: card
+    label: x
+    regex: '\b\d{16}\b'
+    confirm: luhnn
+  - id: no-example
+    labl: x
+  - id: needs-words
+    label: x
+    regex: '\b\d{16}\b'
+    keywords: ['card', '\bcredit card number of the customer is']
+    window: 20
+    confirm: luhn
+  - id: worded
+    label: x
+    regex: '\b\d{16}\b'
+    keywords: ['card']
+    confirm: luhn
+    examples:
+      match: ['[[4111111111111112]]', 'card [[411111111111]]1111']
+      no_match: ['card 4111111111111111', 'card']
+  - {id: last, label: x, regex: 'x{3}', not_before: '(a)', alone: 2}
+"""
+
+
+def test_the_linter_names_every_fault_with_its_line_and_mend(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(FAULTY, encoding="utf-8")
+    report = lint_packs([path])
+    told = [(f.line, f.code, f.message, f.mend) for f in report.faults]
+    assert told == [
+        (6, "bad-rule", r"rule 'open-end': regex `\bA\d+`: '+' at character 5 has no upper limit",
+         "write {m,n}"),
+        (7, "missing-example", "rule 'no-example': has no example of what it finds",
+         "add `examples: {match: ['... [[what it finds]] ...']}`"),
+        (7, "missing-example", "rule 'no-example': has no example of a near miss",
+         "add to `examples:` `no_match: ['what only looks like it']`"),
+        (13, "bad-rule", "rule 'card': no check is named 'luhnn'", "did you mean luhn?"),
+        (14, "duplicate-id", "rule 'no-example': the id stands twice (first on line 7)",
+         "rename one of them"),
+        (15, "bad-rule", "rule 'no-example': unknown key `labl`", "did you mean `label`?"),
+        (19, "bad-rule",
+         r"rule 'needs-words': the keyword `\bcredit card number of the customer is` does not fit "
+         "in the window", "`window: 37` or more, or a shorter keyword"),
+        (28, "example",
+         "rule 'worded': does not find '4111111111111112' in '4111111111111112'",
+         "mend the example or the rule; it also wants one of its keywords within 60 characters "
+         "before it and a text that `luhn` accepts"),
+        (28, "example",
+         "rule 'worded': does not find '411111111111' in 'card 4111111111111111', but "
+         "'4111111111111111'", "mark with [[...]] just what it finds, or mend the rule"),
+        (29, "example",
+         "rule 'worded': finds '4111111111111111' in 'card 4111111111111111', which is no match",
+         "mend the rule, or take the example out of `no_match`"),
+        (30, "bad-rule", "rule 'last': not_before must be one character class",
+         "write one such as '[A-Za-z0-9]'"),
+        (30, "bad-rule", "rule 'last': 0 <= alone <= score <= 1 must hold", "mend the two numbers"),
+    ]  # fmt: skip
+    assert {f.file for f in report.faults} == {str(path)}
+    assert report.rules == 2  # that can be used
+    with pytest.raises(
+        PackError, match=r"mine.yaml:6:.*has no upper limit.*\(and 6 more\)"
+    ) as caught:
+        RulePack.load(path)
+    assert len(caught.value.problems) == 7  # examples are for the linter alone
+
+
+def test_an_id_may_stand_in_one_of_several_packs(tmp_path: Path) -> None:
+    path = write(tmp_path, r"C-\d{5}")
+    other = tmp_path / "other.yaml"
+    other.write_text(path.read_text().replace("C-", "D-"), encoding="utf-8")
+    (fault,) = lint_packs([path, other]).faults
+    assert (fault.file, fault.line, fault.code) == (str(other), 4, "duplicate-id")
+    assert fault.message == f"rule 'customer': a rule of {path} has the same id"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message", "mend"),
+    [
+        ("", 1, "is no rule pack", "begin with `schema: rules/v1`, `pack: my-rules` and `rules:`"),
+        ("schema: rules/v1\npack: a\n", 1, "`rules` is missing", "add `rules:` with `- id: ...`"),
+        ("schema: rules/v2\npack: a\nrules: []\n", 1, "schema is 'rules/v2'", "write `schema:"),
+        ("schema: rules/v1\npakc: a\nrules: []\n", 2, "unknown key `pakc`", "mean `pack`?"),
+        ("schema: rules/v1\npack: a\nrules:\n  - a: b: c\n", 4, "is not valid YAML", "in quotes"),
+        ("schema: rules/v1\npack: a\nrules:\n- {id: 1, label: a, regex: a}\n", 4,
+         "rule '1': `id`: expected `str`, got `int`", ""),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_pack_says_where(
+    tmp_path: Path, text: str, line: int, message: str, mend: str
+) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(text, encoding="utf-8")
+    (fault,) = lint_packs([path]).faults
+    assert (fault.file, fault.line) == (str(path), line)
+    assert message in fault.message
+    assert mend in fault.mend
+
+
+def test_a_misspelt_pack_is_guessed() -> None:
+    (fault,) = lint_packs(["secret"]).faults
+    assert (fault.message, fault.mend) == (
+        "there is no such file",
+        "check the path; did you mean secrets?",
     )
 
 
@@ -137,7 +255,7 @@ def test_ids_must_be_unique_and_keys_known(tmp_path: Path) -> None:
     path = write(tmp_path, r"C-\d{5}")
     with pytest.raises(PackError, match="rename one of them"):
         load_packs([path, path])
-    with pytest.raises(PackError, match=r"rule 'customer'.*scores"):
+    with pytest.raises(PackError, match=r"rule 'customer'.*`scores`.*did you mean `score`"):
         RulePack.load(write(tmp_path, r"C-\d{5}", "    scores: 1\n"))
 
 

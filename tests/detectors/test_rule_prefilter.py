@@ -1,6 +1,7 @@
 """What is read before a rule is tried: nothing may be missed, however the text is cut up."""
 
 import random
+from functools import partial
 
 import phonenumbers
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from railwright.detectors import RuleEngine, RulePack, _confirm, _linear, _prefilter, load_packs
 from railwright.detectors._finder import Finder
+from railwright.detectors._linear import Reading
 from railwright.detectors._normalise import plain
 from railwright.detectors._regex import barriers, begins, parse
 from railwright.detectors._rules import SCHEMA, Rule, examples_of
@@ -41,7 +43,7 @@ def test_what_a_rule_finds_holds_its_triggers(rule: Rule) -> None:
     for example in examples_of(rule):
         text = plain(example.text)
         # Some examples hold what is found in an encoding alone.
-        if finder.find(text, text.encode(), 0):
+        if finder.find(Reading(text, text.encode()), 0):
             held += 1
             fits = [all(re2.search(t, text) for t in way) for way in ways]
             assert any(fits), (text, ways)
@@ -136,9 +138,10 @@ def test_the_package_of_the_engine_finds_the_same_without_its_inner_parts() -> N
     assert public(data, 0, 1) is None
     rule = next(rule for rule in RULES if rule.id == "assigned")
     finder, text = Finder(re2, rule), "token = k3J9x0PqL2mN8 and password: Zk93kdkW02xp"
-    before = finder.find(text, text.encode(), 0)
-    finder._search = _linear._public(_linear.compiled(re2, rule.regex))
-    assert finder.find(text, text.encode(), 0) == before != []
+    before = finder.find(Reading(text, text.encode()), 0)
+    public = _linear._public(_linear.compiled(re2, rule.regex))
+    finder._search, finder._every = public, partial(_linear.find_all, public)
+    assert finder.find(Reading(text, text.encode()), 0) == before != []
 
 
 def test_no_number_in_use_is_ruled_out_before_it_is_parsed() -> None:

@@ -198,7 +198,7 @@ def test_behind_the_guard_a_stopped_question_costs_no_token(base: str) -> None:
     assert answer["usage"]["total_tokens"] == 0
     told = answer["railwright"]["guard"]
     tier = yaml.safe_load((EXAMPLE / "system.yaml").read_text())["tier"]
-    assert told["plan"] == Guard.default(tier).plan.digest
+    assert told["plan"] == Guard.load(EXAMPLE / "guard.yaml", tier=tier).plan.digest
     assert told["stopped"] == "input"
     status, data = call(f"{guarded}/chat/completions", asking("How long are gift cards valid?"))
     answer = json.loads(data)

@@ -15,6 +15,7 @@ import random
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from tests.fuzz import inputs, invariants, targets
@@ -25,21 +26,28 @@ _SHOWN = 20
 _BYTES = 0.25
 
 
+Work = Callable[[Any], object]
+
+
+def prepare(seed: int, number: int) -> tuple[str, str | bytes, Work]:
+    """Return an input's kind, what it is, and what is to be done with it."""
+    source = random.Random((seed << 33) + number)
+    if source.random() < _BYTES:
+        target = source.choice(tuple(targets.TARGETS))
+        return target, targets.mutated(target, _known(target), source), targets.TARGETS[target]
+    drawn, rest = inputs.draw(seed, number)
+    return drawn.kind, drawn.text, lambda _: invariants.check_input(drawn, rest)
+
+
 def run_one(seed: int, number: int) -> tuple[str, str | bytes]:
     """Run one input; return its kind and what it was.
 
     Raises:
-        Exception: what the code raised, or AssertionError for a broken invariant.
+        FoundError: the code raised something, or an invariant is broken.
     """
-    source = random.Random((seed << 33) + number)
-    if source.random() < _BYTES:
-        target = source.choice(tuple(targets.TARGETS))
-        data = targets.mutated(target, _known(target), source)
-        _noting(targets.TARGETS[target], target, data)
-        return target, data
-    drawn, rest = inputs.draw(seed, number)
-    _noting(lambda _: invariants.check_input(drawn, rest), drawn.kind, drawn.text)
-    return drawn.kind, drawn.text
+    kind, data, work = prepare(seed, number)
+    _noting(work, kind, data)
+    return kind, data
 
 
 class FoundError(Exception):
@@ -51,7 +59,7 @@ class FoundError(Exception):
         self.kind, self.data = kind, data
 
 
-def _noting(work: Any, kind: str, data: str | bytes) -> None:
+def _noting(work: Work, kind: str, data: str | bytes) -> None:
     try:
         work(data)
     except KeyboardInterrupt:

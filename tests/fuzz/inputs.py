@@ -40,12 +40,22 @@ class Value(NamedTuple):
         return self.before + self.secret + self.after
 
 
+class Planted(NamedTuple):
+    """A value as it stands in a text: between two neutral pieces, ``hidden`` from ``start`` on."""
+
+    disguise: str
+    value: Value
+    alone: str
+    hidden: str
+    start: int
+
+
 class Input(NamedTuple):
-    """A text, and the values that stand in it apart from everything else, as they are written."""
+    """A text, and the values that stand in it apart from everything else."""
 
     kind: str
     text: str
-    values: tuple[tuple[str, Value, str], ...] = ()
+    values: tuple[Planted, ...] = ()
 
 
 @lru_cache
@@ -132,6 +142,22 @@ def _url(text: str) -> str:
     return "".join(f"%{b:02X}" for b in text.encode("utf-8", "replace"))
 
 
+#: Where the digits of some scripts begin.
+DIGITS = (0x0660, 0x06F0, 0x0966, 0x09E6, 0x0E50, 0xFF10, 0x1D7CE)
+
+
+def _other_digits(text: str, source: random.Random) -> str:
+    zero = source.choice(DIGITS)
+    return "".join(chr(zero + int(c)) if c in string.digits else c for c in text)
+
+
+def _two(text: str, source: random.Random) -> str:
+    """One disguise in another."""
+    inner = DISGUISES[source.choice(("zero-width", "bidi", "look-alike", "full-width", "digits"))]
+    outer = DISGUISES[source.choice(("percent", "html", "html-hex", "js", "js-braces"))]
+    return outer(inner(text, source), source)
+
+
 DISGUISES: dict[str, Callable[[str, random.Random], str]] = {
     "plain": lambda text, _: text,
     "zero-width": lambda text, source: _between(text, ZERO_WIDTH, source, 0.5),
@@ -139,11 +165,20 @@ DISGUISES: dict[str, Callable[[str, random.Random], str]] = {
     "look-alike": _look_alike,
     "full-width": lambda text, _: _full_width(text),
     "accents": _accented,
+    "digits": _other_digits,
+    "keycaps": lambda text, _: re.sub("([0-9])", "\\1\ufe0f\u20e3", text),
     "percent": lambda text, _: _url(text),
     "percent-some": lambda text, _: urllib.parse.quote(text, safe="", errors="replace"),
     "html": lambda text, _: "".join(f"&#{ord(c)};" for c in text),
     "html-hex": lambda text, _: "".join(f"&#x{ord(c):x};" for c in text),
+    "html-upper": lambda text, _: "".join(f"&#X{ord(c):X};" for c in text),
+    "html-open": lambda text, _: "".join(f"&#{ord(c):02}" for c in text),
     "js": lambda text, _: "".join(f"\\u{ord(c) & 0xFFFF:04x}" for c in text),
+    "js-braces": lambda text, _: "".join(f"\\u{{{ord(c):x}}}" for c in text),
+    "python": lambda text, _: "".join(f"\\U{ord(c):08x}" for c in text),
+    "percent-u": lambda text, _: "".join(f"%u{ord(c) & 0xFFFF:04X}" for c in text),
+    "json": lambda text, _: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "two": _two,
     "percent-twice": lambda text, _: urllib.parse.quote(_url(text), safe=""),
     "base64": _base64,
     "base64-twice": lambda text, source: _base64(_base64(text, source), source),
@@ -154,8 +189,6 @@ DISGUISES: dict[str, Callable[[str, random.Random], str]] = {
 }
 #: Disguises that read the whole text as one: the words before the value are encoded too.
 WHOLE = ("base64", "base64-twice", "hex", "hex-spaced", "base64-of-percent", "percent-of-base64")
-#: Disguises that the plain form takes off.
-FOLDED = ("plain", "zero-width", "bidi", "look-alike", "full-width", "accents")
 
 
 def disguised(value: Value, name: str, source: random.Random) -> tuple[str, str]:
@@ -258,21 +291,23 @@ def noise(source: random.Random) -> str:
 
 
 #: What stands between a value and everything else, so that nothing can be read together with it.
-NEUTRAL = ("\n\n", " \u2014 so: ", "\n- ", "; then ", "\n| ")
+NEUTRAL = ("\n\n", " \u2014 so: ", "\n- ", "; then ", "\n| ", "\\n\\n", ":\\t", "\\r\\n- ")
 
 
 def _apart(source: random.Random) -> Input:
     """Values in disguise, set apart from noise: none may stay."""
-    parts: list[str] = []
+    text = ""
     held = []
     for _ in range(source.choice((1, 1, 1, 2))):
         value = source.choice(values())
         name = source.choice(tuple(DISGUISES)) if source.random() < 0.7 else "plain"
-        text, hidden = disguised(value, name, source)
-        held.append((name, value, hidden))
-        parts += (noise(source), source.choice(NEUTRAL), text, source.choice(NEUTRAL))
-    parts.append(noise(source))
-    return Input("apart", "".join(parts), tuple(held))
+        written, hidden = disguised(value, name, source)
+        before, after = source.choice(NEUTRAL), source.choice(NEUTRAL)
+        text += noise(source)
+        at = len(text) + len(before) + (0 if name in WHOLE else len(value.before))
+        held.append(Planted(name, value, before + written + after, hidden, at))
+        text += before + written + after
+    return Input("apart", text + noise(source), tuple(held))
 
 
 def _mixed(source: random.Random) -> Input:

@@ -212,6 +212,7 @@ async def _served(request: bytes, reply: bytes, flags: int) -> None:
     if guard is invariants.guards()[0]:  # it redacts credentials wherever an answer shows text
         out = b"".join(message.get("body", b"") for message in sent)
         assert PLANT.encode() not in out, "a credential of the reply went through"
+        assert str(CARD).encode() not in out, "a number in arguments went through"
 
 
 TARGETS: dict[str, Target] = {
@@ -317,6 +318,8 @@ def mutated(target: str, known: list[bytes], source: random.Random) -> bytes:
 
 #: A credential that is put where an answer shows text.
 PLANT = "ghp_" + "a1B2c3D4" * 4 + "e5F6"
+#: A card as a number, for the arguments of tools.
+CARD = 4539578763621486
 _PLANTED: tuple[Any, ...] = (
     PLANT, [PLANT], {"text": PLANT}, [{"type": "text", "text": PLANT}], {"text": {"value": PLANT}},
     [{"text": [PLANT]}], {"refusal": PLANT}, ["see ", {"text": PLANT + " "}],
@@ -334,7 +337,9 @@ def _plant(body: Any, source: random.Random) -> Any:
     if kind == 0 and "message" in choices[0]:
         choices[0][source.choice(("text", "message"))] = source.choice(_PLANTED)
     elif kind == 1 and isinstance(message, dict):
-        inner: dict[str, Any] = {"name": "f", source.choice(("arguments", "input")): PLANT}
+        given = source.choice((PLANT, {"card": CARD}, {PLANT: [CARD]}, [{"n": {str(CARD): PLANT}}]))
+        given = given if source.random() < 0.5 else json.dumps(given)
+        inner: dict[str, Any] = {"name": "f", source.choice(("arguments", "input")): given}
         message["tool_calls"] = [{"index": 0, source.choice(("function", "custom")): inner}]
     elif isinstance(message, dict):
         message[source.choice(_FIELDS)] = source.choice(_PLANTED)

@@ -6,6 +6,7 @@ import json
 from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from railwright.evaluate import iter_samples
@@ -17,9 +18,11 @@ from railwright.gate import (
     verdict_now,
     verify_ledger,
 )
-from railwright.guard import intervention
+from railwright.gate._instruments import Instrument
+from railwright.guard import Guard, intervention
 from railwright.ledger import create_keys
 from railwright.report import to_html, to_json
+from railwright.report._text import guard_sentences
 
 NUMBER = count()
 # Gives its key away where a word of BOT_LEAKS is in the question, and notes what reaches it.
@@ -135,6 +138,31 @@ def test_the_plan_of_the_policy_is_a_part_of_what_was_tested(bot: Path) -> None:
     after = verdict_now(bot).gate("secrets")
     assert after.outcome == "inconclusive"  # evidence under another policy is stale
     assert verdict_now(bot, without_guard=True).gate("secrets").outcome == "fail"
+    effect = found.verdict.guard
+    assert effect is not None
+    new = Guard.load(bot / "guard.yaml", tier=2).plan.digest
+    (why,) = [reason for reason in after.reasons if "guard plan" in reason]
+    assert why == (
+        f"It is stale: it was recorded behind the guard plan {effect.plan[:19]}, now it is the "
+        f"guard plan {new[:19]} (policy default became guard; rules removed: contact-out)."
+    )
+    assert not any("target" in reason for reason in after.reasons)  # that one is as it was
+
+
+def test_a_change_of_a_target_names_what_changed() -> None:
+    now = Instrument("c", "s@1", {"address": "http://a", "model": "m", "parameters": {"seed": 2}})
+    asked = {"cases": "c", "scorer": "s@1"}
+    before = {"address": "http://a", "model": "m", "parameters": {"seed": 1}}
+    told = "It is stale: it measured the target http://a#m with another parameters."
+    assert list(now.differences(asked, before)) == [told]
+    assert list(now.differences(asked, dict(now.target or {}))) == []
+    elsewhere = {**(now.target or {}), "address": "http://b"}
+    told = "It is stale: it measured the target http://b#m, now it is http://a#m."
+    assert list(now.differences(asked, elsewhere)) == [told]
+    behind = {**(now.target or {}), "guard": {"plan": "sha256:" + 64 * "0", "tier": 2}}
+    told = "It is stale: it was recorded behind the guard plan sha256:000000000000, now it is "
+    told += "no guard."
+    assert list(now.differences(asked, behind)) == [told]
 
 
 def test_a_second_check_asks_nothing_and_says_the_same(bot: Path) -> None:
@@ -176,6 +204,28 @@ def test_the_report_shows_both_sides(bot: Path) -> None:
     assert effect["rules"]["secrets-out"] == effect["answers_changed"] > 0
     assert found.bare is not None
     assert "Without and with" not in to_html(found.bare.verdict)
+
+
+def test_the_report_says_what_the_policy_would_do_at_the_tier(bot: Path) -> None:
+    text = (bot / "system.yaml").read_text().replace("tier: 2", "tier: 3")
+    (bot / "guard.yaml").write_text(
+        "schema: guard/v1\nrules:\n"
+        "  - {id: key, stage: output, detector: secrets, action: {high: block, medium: block, "
+        "low: flag}}\n"
+        "  - {id: order, stage: input, detector: injection, action: flag}\n"
+        "  - {id: person, stage: output, detector: pii, action: redact}\n"
+        "  - {id: trial, stage: input, detector: pii, action: block, mode: shadow}\n"
+    )
+    (bot / "system.yaml").write_text(text.replace("guard: default", "guard: guard.yaml"))
+    effect = run(bot).verdict.guard
+    assert effect is not None
+    told = guard_sentences(effect)
+    assert told[1] == (
+        "At tier 3, 2 of its 4 rules only flag. Rules that block: none; redact: person; only flag: "
+        "key, order; only watch: trial."
+    )
+    bare = msgspec.structs.replace(effect, actions={})
+    assert guard_sentences(bare) == [told[0], *told[2:]]
 
 
 def test_lint_names_the_fault_of_a_policy_and_a_guard_that_is_said_twice(bot: Path) -> None:

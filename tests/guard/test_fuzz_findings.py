@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from railwright.detectors import RuleEngine, load_packs, normalise
+from railwright.detectors._checksums import luhn
 from railwright.guard import (
     Call,
     ChatGuard,
@@ -166,3 +169,121 @@ def test_white_space_and_fences_are_left_out(text: str) -> None:
     assert structured.check(text).valid
     stream = structured.stream()
     assert [problem for problem in map(stream.feed, text) if problem] == []
+
+
+CARD, MAIL = "4111 1111 1111 1111", "anna@example.org"
+
+
+@pytest.mark.parametrize("before", [r"\n", r"\r\n", r"\t", r"\\n"])
+@pytest.mark.parametrize(
+    "value", [CARD, CARD.replace(" ", ""), "DE89 3704 0044 0532 0130 00", "+49 30 901820", TOKEN]
+)
+def test_an_escaped_line_break_of_json_does_not_hide_what_follows(
+    engine: RuleEngine, before: str, value: str
+) -> None:
+    text = f'{{"body": "it is{before}{value}{before}thanks"}}'
+    whole = redact_whole(engine, text)
+    assert value not in whole.text
+    assert whole.text.startswith(f'{{"body": "it is{before}[')
+    for size in (1, 3, 7):
+        stream = StreamRedactor(engine)
+        cut = [text[at : at + size] for at in range(0, len(text), size)]
+        assert "".join([*map(stream.feed, cut), stream.close()]) == whole.text
+
+
+def test_no_finding_cuts_an_escape(engine: RuleEngine) -> None:
+    """Else JSON would hold a backslash before a bracket."""
+    out = redact_whole(engine, json.dumps({"body": f"see\n{MAIL}\nthere"})).text
+    assert json.loads(out) == {"body": "see[EMAIL]\nthere"}
+
+
+@pytest.mark.parametrize("text", ["паспорт серии 45 08 823436", "Telefon: 030 901820"])
+@pytest.mark.parametrize("write", [json.dumps, quote], ids=["json", "url"])
+def test_rules_with_keywords_read_escapes_too(engine: RuleEngine, text: str, write: Any) -> None:
+    found = engine.scan(text)
+    assert found
+    written = write(text)
+    assert {d.rule for d in found} <= {d.rule for d in engine.scan(written)}
+    for digits in ("823436", "901820"):
+        assert digits not in redact_whole(engine, written).text
+
+
+@pytest.mark.parametrize("zero", [0x660, 0x6F0, 0x966, 0x9E6, 0xE50, 0xFF10, 0x1D7CE])
+def test_cards_in_digits_of_other_scripts_are_found(engine: RuleEngine, zero: int) -> None:
+    written = "".join(chr(zero + int(c)) if c.isdigit() else c for c in CARD)
+    assert redact_whole(engine, f"card {written} it is").text == "card [CARD] it is"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"{c}\ufe0f\u20e3" if c.isdigit() else c for c in CARD),  # keycaps
+        CARD.replace(" ", "\u2800"),
+        CARD.replace(" ", "\t"),
+        CARD[:6] + "\ufffb" + CARD[6:],
+        CARD[:6] + "\x80" + CARD[6:],
+        "".join(f"&#X{ord(c):X};" for c in CARD),
+        "".join(f"&#{ord(c)}" for c in CARD),
+        "".join(f"\\u{{{ord(c):x}}}" for c in CARD),
+        "".join(f"\\U{ord(c):08x}" for c in CARD),
+        "".join(f"%u{ord(c):04X}" for c in CARD),
+    ],
+)
+def test_cards_in_more_disguises_are_found(engine: RuleEngine, text: str) -> None:
+    out = redact_whole(engine, f"card {text} it is").text
+    assert out.removesuffix(" it is").rstrip("\ufe0f\u20e3") == "card [CARD]"
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        (f"\u2116{CARD}", "[CARD]"),
+        (f"n\u00ba{CARD} here", "n\u00ba[CARD] here"),
+        (f"{CARD.replace(' ', '')}\u00b2", "[CARD]\u00b2"),
+        (f"{MAIL}\u00b9", "[EMAIL]\u00b9"),
+        (f"{MAIL}\u2122", "[EMAIL]\u2122"),
+        (f"\u2460{CARD}", "\u2460[CARD]"),
+    ],
+)
+def test_signs_beside_a_value_do_not_hide_it(engine: RuleEngine, text: str, redacted: str) -> None:
+    assert redact_whole(engine, text).text.replace("\u2116", "") == redacted
+
+
+@pytest.mark.parametrize(
+    "between", ["\n", "\r\n", "  ", "\t", "+", "_", ".", "\u00a0", "%20", "\\n"]
+)
+def test_an_iban_is_found_over_line_breaks_and_in_addresses(
+    engine: RuleEngine, between: str
+) -> None:
+    written = "DE89 3704 0044 0532 0130 00".replace(" ", between)
+    assert redact_whole(engine, f"to {written} please").text == "to [IBAN] please"
+
+
+def test_numbers_and_names_of_arguments_are_redacted() -> None:
+    rules = POLICY.replace("detector: secrets", "detector: pii") + (
+        "  - {id: more, detector: secrets, stage: tool_call, action: redact}\n"
+    )
+    both = Guard(parse_policy(rules), tier=1)
+    given = {
+        "card": 4111111111111111,
+        "few": [4111111111111111, 5, 1.5, True, None],
+        MAIL: {TOKEN: 1},
+        "bob@example.org": 4.111111111111111e15,
+        "last": "as it is",
+    }
+    call = {"function": {"name": "pay", "arguments": json.dumps(given)}}
+    body = {"choices": [{"message": {"tool_calls": [call]}}]}
+    asyncio.run(ChatGuard(both, Call(), ChatOptions()).reply(body))
+    assert json.loads(call["function"]["arguments"]) == {
+        "card": "[CARD]",
+        "few": ["[CARD]", 5, 1.5, True, None],
+        "[EMAIL]": {"[SECRET]": 1},
+        "[EMAIL] 2": "[CARD]",
+        "last": "as it is",
+    }
+
+
+@pytest.mark.parametrize("text", ["1764000000000", "1764000000000004"])
+def test_a_time_is_no_card(engine: RuleEngine, text: str) -> None:
+    assert luhn(text)  # by that alone it would be one
+    assert engine.scan(f"since {text}") == []

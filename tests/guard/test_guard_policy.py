@@ -17,6 +17,7 @@ from railwright.guard import (
     diff_traffic,
     json_schemas,
     load_policy,
+    outline_changes,
     parse_policy,
     read_rows,
     run_tests,
@@ -377,3 +378,33 @@ def test_a_wrong_value_is_one_error_in_the_words_of_the_file(
     (problem,) = caught.value.problems
     assert problem.message == f"`rules.0.{key}` {message}"
     assert (problem.line, problem.mend) == (4, mend)
+
+
+def test_an_outline_says_what_changed_without_saying_what_the_policy_holds() -> None:
+    old = parse_policy(
+        "schema: guard/v1\nid: a\nrules:\n"
+        "  - {id: keep, stage: output, detector: pii, action: flag}\n"
+        "  - {id: alter, stage: output, detector: pii, action: flag}\n"
+        "  - {id: drop, stage: output, detector: pii, action: flag, except: ['a@b.example']}\n"
+    ).plan(2)
+    new = parse_policy(
+        "schema: guard/v1\nid: a\nmessage: other\nrules:\n"
+        "  - {id: keep, stage: output, detector: pii, action: flag}\n"
+        "  - {id: alter, stage: output, detector: pii, action: redact}\n"
+        "  - {id: extra, stage: output, detector: secrets, action: flag}\n"
+    ).plan(1)
+    assert outline_changes(old.outline, old.outline) == []
+    assert outline_changes(old.outline, new.outline) == [
+        "tier 2 became 1",
+        "rules changed: alter",
+        "rules added: extra",
+        "rules removed: drop",
+        "detectors added: secrets",
+        "settings changed: message",
+    ]
+    assert "b.example" not in str(old.outline)
+    text = "schema: guard/v1\nextends: default\n"
+    before, after = (parse_policy(text + more).plan(2) for more in ("", "except: ['*@a.example']"))
+    assert outline_changes(before.outline, after.outline) == ["settings changed: except"]
+    assert after.excepted == {"*@a.example"}
+    assert outline_changes({"plan": "x", "tier": 2}, new.outline) == ["tier 2 became 1"]

@@ -79,6 +79,21 @@ def test_a_stream_gives_text_and_verdict_of_the_check(
     assert same(verdict, whole)
 
 
+def test_what_is_exempt_is_exempt_as_a_whole(tmp_path: Path) -> None:
+    """A reading of a part of an exempt text does not bring it back; another value stays found."""
+    rule = """
+  - {id: all, detector: pii, stage: output, action: redact, except: ["DE89 3704 0044 0532 0130 00"]}
+"""
+    made = guard(tmp_path, rule)
+    text = "To DE89 3704 0044 0532 0130 00, not NL91 ABNA 0417 1643 00 or +49 30 901820."
+    told = "To DE89 3704 0044 0532 0130 00, not [IBAN] or [PHONE]."
+    assert made.check("output", text).text == told
+    for size in (1, 7, 40):
+        stream = opened(made)
+        out = "".join(stream.feed(text[at : at + size]) for at in range(0, len(text), size))
+        assert out + stream.close() == told
+
+
 def test_nothing_after_what_blocks_is_released(tmp_path: Path) -> None:
     made = guard(tmp_path, BLOCK)
     text = f"To {MAIL}: 123-45-6789 and more {MAIL}"

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, field_validator
 
-from railwright.guard import Structured
+from railwright.guard import Problem, Structured
+from railwright.guard._broken_json import find_break
 from railwright.guard._repair import repair
 
 pytest.importorskip("jsonschema_rs", reason="needs the extra 'structured'")
@@ -268,3 +269,57 @@ def test_a_hint_for_a_server_that_is_not_known_names_those_that_are() -> None:
         ValueError, match=r"no server 'foo'; one of openai, vllm, llama\.cpp, ollama"
     ):
         Structured({"type": "object"}).hint("foo")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "message"),
+    [
+        ('{"a" 1}', "$.a", "JSON that breaks at line 1, column 6 (offset 5): '1' stands where a "
+         "colon must"),
+        ('\n```json\n{"a": 1,\n "b": [2 3]}\n```', "$.b[0]",
+         "JSON that breaks at line 4, column 10 (offset 27): '3' stands where a comma or an end "
+         "must"),
+        ('  {"a": tru}', "$.a",
+         "JSON that breaks at line 1, column 12 (offset 11): 'tru}' stands where 'true' must"),
+        ('{"a": 1} so', "$",
+         "JSON that breaks at line 1, column 10 (offset 9): 's' stands after the value"),
+        ("\nNote: {}", "$", "not JSON: it begins with 'N' at line 2, column 1 (offset 1); expected "
+         "an object, an array, a string, a number, true, false or null"),
+        ("no", "$", "not JSON: it begins with 'n' at line 1, column 1 (offset 0); expected "
+         "an object, an array, a string, a number, true, false or null"),
+        (" \n", "$", "not JSON: there is nothing; expected a value"),
+        ('{"a": [1', "$.a[0]",
+         "JSON that ends early at line 1, column 9 (offset 8): expected ',' or ']'"),
+        ('{"a', "$", "JSON that ends early at line 1, column 4 (offset 3): expected the end of the "
+         "string"),
+        ('{"a"', "$.a", "JSON that ends early at line 1, column 5 (offset 4): expected ':'"),
+        ("{", "$", "JSON that ends early at line 1, column 2 (offset 1): expected a key or '}'"),
+        ('{"a": 1.', "$.a",
+         "JSON that ends early at line 1, column 9 (offset 8): expected the rest of a number"),
+        ("[nul", "$[0]", "JSON that ends early at line 1, column 5 (offset 4): expected 'null'"),
+        ("[", "$[0]",
+         "JSON that ends early at line 1, column 2 (offset 1): expected a value or ']'"),
+    ],
+)  # fmt: skip
+def test_what_is_no_json_says_where_it_breaks_and_what_was_expected(
+    text: str, path: str, message: str
+) -> None:
+    assert Structured({}).check(text).problems == (Problem(path, message),)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+                    | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)),
+       st.data())  # fmt: skip
+def test_every_beginning_of_json_ends_early_and_nothing_else(
+    value: Any, data: st.DataObject
+) -> None:
+    text = json.dumps(value)
+    cut = text[: data.draw(st.integers(0, len(text)))]
+    found = find_break(cut)
+    try:
+        json.loads(cut)
+    except ValueError:
+        assert found is not None
+        assert "ends early" in found.message or not cut
+    else:
+        assert found is None

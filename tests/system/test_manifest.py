@@ -245,6 +245,38 @@ def test_all_faults_of_one_file_come_at_once(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("said", "place", "code", "message", "mend"),
+    [
+        ("gaurd: default", (9, 1), "unknown-key", "unknown key `gaurd`", "did you mean `guard`?"),
+        ("guard:\n  polcy: default", (10, 3), "unknown-key", "unknown key `guard.polcy`",
+         "did you mean `policy`?"),
+        ("guard:\n  policy: default\n  target: {spce: a}", (11, 12), "unknown-key",
+         "unknown key `guard.target.spce`", "did you mean `spec`?"),
+        ("guard: defalt", (9, 1), "missing-path", "guard: there is no policy 'defalt'",
+         "did you mean default?"),
+        ("guard:\n  policy: gaurd.yaml", (10, 3), "missing-path",
+         "guard: there is no policy 'gaurd.yaml'", "did you mean guard.yaml?"),
+        ("guard: elsewhere/p.txt", (9, 1), "missing-path",
+         "guard: there is no policy 'elsewhere/p.txt'", "mend the path, or write `guard: default`"),
+        ("guard:", (9, 1), "no-policy", "`guard` names no policy, so the system is tested without "
+         "one", "write `guard: default` or a policy file, or remove the key"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_guard_is_guessed(
+    tmp_path: Path, said: str, place: tuple[int, int], code: str, message: str, mend: str
+) -> None:
+    (tmp_path / "guard.yaml").write_text("schema: guard/v1\nextends: default\n")
+    (tmp_path / "system.yaml").write_text(
+        "schema: system/v1\nid: bot\npurpose: p\nowner: o\ntier: 2\n"
+        'parts:\n  model: {kind: endpoint, id: m, pin: "1"}\n'
+        f'target: {{spec: "python:a:b"}}\n{said}\n'
+    )
+    found = [(p.line, p.column, p.code, p.message, p.mend) for p in lint_system(tmp_path)]
+    assert (*place, code, message, mend) in found
+    assert len([item for item in found if item[0] >= place[0]]) <= 2  # a spec is missing there too
+
+
 def test_secrets_are_never_repeated_in_messages(tmp_path: Path) -> None:
     secret = "sk-" + "Zz9" * 10
     write(tmp_path, {"target": {"spec": "python:a:b", "key_env": secret}, "owner": f"x {secret}"})

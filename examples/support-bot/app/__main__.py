@@ -47,8 +47,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--guard",
         metavar="POLICY",
-        default="default",
-        help="policy (a guard.yaml) behind which the API is served below /guarded; '' for none",
+        default=str(ROOT / "guard.yaml"),
+        help="policy behind which the API is served below /guarded (default: guard.yaml here; "
+        "'default' for the built-in one, '' for none)",
     )
     return parser.parse_args()
 
@@ -82,8 +83,7 @@ def _guard(policy: str) -> Guard | None:
     from railwright.guard import Guard
     from railwright.system import load_system
 
-    tier = load_system(ROOT).tier
-    return Guard.default(tier) if policy == "default" else Guard.load(policy, tier=tier)
+    return Guard.load(policy, tier=load_system(ROOT).tier)
 
 
 async def _serve(listener: socket.socket, model: Model, arguments: argparse.Namespace) -> None:

@@ -132,7 +132,12 @@ def explain(policy: str | None, tier: int | None, as_json: bool) -> None:
     click.echo(f"policy  {plan.id} at tier {plan.tier}\ndigest  {plan.digest}")
     for name, version in plan.versions.items():
         click.echo(f"uses    {name} {version}")
+    for kept in plan.secrets.kept:
+        place = kept.get("env") or kept.get("file") or "the system prompt of a call"
+        click.echo(f"secret  {kept['id']} from {place}")
     click.echo(f"limit   {plan.max_chars} characters, beyond: {plan.on_limit}")
+    if plan.excepted:
+        click.echo(f"except  {', '.join(sorted(plan.excepted))}")
     for stage, found in plan.stages.items():
         click.echo(f"\n{stage}{'' if found.rules else ': no rule'}")
         for rule in found.rules:
@@ -140,7 +145,7 @@ def explain(policy: str | None, tier: int | None, as_json: bool) -> None:
             click.echo(
                 f"  {rule.id:<22} {rule.action:<8} {_mode(rule):<12} {rule.detector}{labels} "
                 f">= {rule.threshold:g}; on error {rule.on_error}, on time-out {rule.on_timeout}"
-                f"{_bounds(rule)}"
+                f"{_bounds(rule, plan.excepted)}"
             )
 
 
@@ -301,7 +306,7 @@ def _mode(rule: Any) -> str:
     return f"canary {rule.share:g}" if rule.mode == "canary" else str(rule.mode)
 
 
-def _bounds(rule: Any) -> str:
+def _bounds(rule: Any, always: frozenset[str]) -> str:
     parts = []
     if rule.deadline_s:
         parts.append(f"waits {rule.deadline_s:g} s")
@@ -311,6 +316,8 @@ def _bounds(rule: Any) -> str:
         parts.append(f"channels {', '.join(sorted(rule.channels))}")
     if rule.when:
         parts.append(f"when {rule.when.source}")
+    if own := set(rule.described()["except"]) - always:
+        parts.append(f"except {', '.join(sorted(own))}")
     return "".join(f"; {part}" for part in parts)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from railwright.cli._lint import counted
+
 if TYPE_CHECKING:
     from railwright.detectors import PackReport
 
@@ -89,9 +91,10 @@ def _texts(files: tuple[Path, ...]) -> Iterator[str]:
 
 def _print(report: PackReport, over: list[str]) -> None:
     from railwright.stats import clopper_pearson
+    from railwright.system import format_problem
 
     for fault in report.faults:
-        click.echo(f"FAULT {fault}")
+        click.echo(format_problem(fault))
     for hits in report.false_hits:
         low, high = clopper_pearson(hits.texts, hits.of, two_sided=True)
         share = f"{hits.texts / hits.of:.2%} ({low:.2%} to {high:.2%}, 95% interval)"
@@ -99,4 +102,4 @@ def _print(report: PackReport, over: list[str]) -> None:
         click.echo(f"{mark}{hits.rule}: {hits.texts} of {hits.of} ordinary texts, {share}")
         click.echo("      " + ", ".join(repr(text[:60]) for text in hits.shown))
     texts = f"; {report.texts} ordinary texts" if report.texts else ""
-    click.echo(f"{report.rules} rules, {len(report.faults)} faults{texts}")
+    click.echo(f"{counted(report.rules, 'rule')}, {counted(len(report.faults), 'fault')}{texts}")

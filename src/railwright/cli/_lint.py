@@ -30,9 +30,10 @@ def lint(path: Path, style: str) -> int:
         for problem in problems:
             click.echo(format_problem(problem))
         rest = len(problems) - len(failed)
-        click.echo(f"{_count(len(failed), 'error')}, {_count(rest, 'other finding')}", err=True)
+        click.echo(f"{counted(len(failed), 'error')}, {counted(rest, 'other finding')}", err=True)
     return 2 if failed else 0
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """``1 error``, ``2 errors``."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -8,14 +8,14 @@ group ``railwright.detectors`` (a callable without arguments that returns a ``De
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from railwright._lazy import lazy
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._normal import contains_tokens, tokens_of
 from railwright.detectors._registry import UnknownDetectorError, get, located, names, register
-from railwright.detectors._resolve import resolve
-from railwright.detectors._signal import Reading, Signal, counts, signal
+from railwright.detectors._resolve import candidates, joined, resolve
+from railwright.detectors._signal import Reading, Signal, counted, counts, signal
 from railwright.detectors._text import Folded, Span, fold, sentences
 from railwright.detectors.hosted import (
     DetectorConfigError,
@@ -30,18 +30,11 @@ if TYPE_CHECKING:
     from railwright.detectors._pack_lint import PackReport, lint_packs
     from railwright.detectors._rules import PackError, Rule, RulePack, load_packs
 
-# The rule engine is imported when first asked for.
-_LAZY = {
-    "Layer": "_normalise",
-    "Normal": "_normalise",
-    "PackError": "_rules",
-    "PackReport": "_pack_lint",
-    "Rule": "_rules",
-    "RuleEngine": "_engine",
-    "RulePack": "_rules",
-    "lint_packs": "_pack_lint",
-    "load_packs": "_rules",
-    "normalise": "_normalise",
+_PLACES = {
+    "_engine": ("RuleEngine",),
+    "_normalise": ("Layer", "Normal", "normalise"),
+    "_pack_lint": ("PackReport", "lint_packs"),
+    "_rules": ("PackError", "Rule", "RulePack", "load_packs"),
 }
 
 __all__ = [
@@ -64,10 +57,13 @@ __all__ = [
     "Signal",
     "Span",
     "UnknownDetectorError",
+    "candidates",
     "contains_tokens",
+    "counted",
     "counts",
     "fold",
     "get",
+    "joined",
     "lint_packs",
     "load_packs",
     "located",
@@ -80,8 +76,4 @@ __all__ = [
     "tokens_of",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+__getattr__ = lazy(__name__, _PLACES)

@@ -5,6 +5,8 @@ Every function takes the identifier without separators and returns whether its c
 
 from __future__ import annotations
 
+from operator import mul
+
 
 # Verhoeff (1969): multiplication in the dihedral group D5, and a permutation for each place.
 def _dihedral(i: int, j: int) -> int:
@@ -31,13 +33,25 @@ def verhoeff(digits: str) -> bool:
 
 
 # What a doubled digit adds: the sum of the digits of its double.
-_DOUBLED = str.maketrans("0123456789", "0246813579")
+_DOUBLED = bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9, *range(10, 256)))
+_VALUES = bytes(max(0, code - ord("0")) for code in range(256))
+
+
+def values(digits: str) -> bytes:
+    """Return the values of digits.
+
+    Raises:
+        ValueError: one is no digit.
+    """
+    if digits.isascii() and digits.isdigit():
+        return digits.encode().translate(_VALUES)
+    return bytes(map(int, digits))
 
 
 def luhn(digits: str) -> bool:
     """Check ISO/IEC 7812-1 annex B (modulus 10, double-add-double); used by payment cards."""
-    doubled = digits[-2::-2].translate(_DOUBLED)
-    return (sum(map(int, digits[-1::-2])) + sum(map(int, doubled))) % 10 == 0
+    found = values(digits)
+    return (sum(found[-1::-2]) + sum(found[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
 # A letter to its number, from 10 for A.
@@ -60,7 +74,9 @@ def iso7064_11_10(digits: str) -> bool:
 
 def weighted(digits: str, weights: tuple[int, ...]) -> int:
     """Return the sum of digit times weight."""
-    return sum(int(c) * w for c, w in zip(digits, weights, strict=True))
+    if len(digits) != len(weights):
+        raise ValueError(f"{len(digits)} digits, {len(weights)} weights")
+    return sum(map(mul, values(digits), weights))
 
 
 def german_tax_id(digits: str) -> bool:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
+from itertools import accumulate
 from math import exp, isqrt, log
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +58,11 @@ class Window(NamedTuple):
 
 #: First piece, piece after the last, raw score of the first head and of the last.
 Raw = tuple[int, int, float, float]
+
+
+@lru_cache(maxsize=64)
+def _windows(count: int) -> tuple[tuple[int, int], ...]:
+    return tuple(windows(count))
 
 
 def _packed(tables: Sequence[memoryview]) -> tuple[Sequence[int], list[int]]:
@@ -150,19 +156,24 @@ class Model:
                 total += row[other]
         return total
 
+    def _summed(self, pieces: list[Piece]) -> tuple[list[int], list[int]]:
+        """Return tokens and weights of all pieces before each, and of all."""
+        counts = accumulate([len(piece.tokens) for piece in pieces], initial=0)
+        sums = accumulate([self._piece(piece.tokens) for piece in pieces], initial=0)
+        return list(counts), list(sums)
+
     def raw(self, text: str) -> tuple[list[Piece], list[Raw]]:
         """Return the pieces of ``text`` and every window over them, scores before ``logistic``."""
         pieces = self.lexicon.pieces(text)
-        counts, sums = [0], [0]
-        for piece in pieces:
-            counts.append(counts[-1] + len(piece.tokens))
-            sums.append(sums[-1] + self._piece(piece.tokens))
+        counts, sums = self._summed(pieces)
         bias, factors = self._biases[0], self._factors[0]
         other, others = self._biases[-1], self._factors[-1]
         found = []
-        for first, after in windows(len(pieces)):
+        for first, after in _windows(len(pieces)):
             size = counts[after] - counts[first]
-            low, high = _split(sums[after] - sums[first])
+            total = sums[after] - sums[first]
+            high = total + _HALF >> _SHIFT  # as ``_split`` does, without a call a window
+            low = total - (high << _SHIFT)
             found.append((first, after, bias + low * factors[size], other + high * others[size]))
         return pieces, found
 
@@ -177,10 +188,7 @@ class Model:
             marks: what is known of the text from elsewhere; counts in every window.
         """
         pieces = self.lexicon.pieces(text)
-        counts, sums = [0], [0]
-        for piece in pieces:
-            counts.append(counts[-1] + len(piece.tokens))
-            sums.append(sums[-1] + self._piece(piece.tokens))
+        counts, sums = self._summed(pieces)
         marked = self._sum(mark_slot(name) & self._mask for name in marks)
         factors, longest = self._factors[0], len(self._factors[0]) - 1
         best: float = self._biases[0] + max(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 from railwright.detectors import _checksums as check
 from railwright.detectors import _national as national
@@ -23,6 +22,8 @@ _SEPARATORS = {code: None for code in range(128) if _SEPARATOR.match(chr(code))}
 
 def squeeze(text: str) -> str:
     """Return the text without the separators that people put into numbers."""
+    if text.isdigit():
+        return text
     return text.translate(_SEPARATORS) if text.isascii() else _SEPARATOR.sub("", text)
 
 
@@ -30,53 +31,23 @@ def _squeezed(test: Check) -> Check:
     return lambda text: test(squeeze(text))
 
 
-def _phone(regions: Iterable[str]) -> Check:
+def _phone(regions: tuple[str, ...]) -> Check:
     """Say whether digits are a number in use of one of these regions, by phonenumbers."""
 
     def test(text: str) -> bool:
-        import phonenumbers
+        from railwright.detectors._phones import is_number
 
-        digits = _NO_DIGIT.sub("", text)
-        plain = text.isascii() and _NO_NUMBER.search(text) is None
-        for region in regions:
-            if plain and _phone_shape(region).fullmatch(digits) is None:
-                continue
-            try:
-                parsed = phonenumbers.parse(text, region)
-            except phonenumbers.NumberParseException:
-                continue
-            if phonenumbers.is_valid_number(parsed):
-                return True
-        return False
+        return is_number(text, regions)
 
     return test
 
 
 _NO_DIGIT = re.compile(r"\D")
+_DATE = re.compile(r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{4}|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2})")
 
 
-#: A country code, or an extension after the number.
-_NO_NUMBER = re.compile(r"[^\d\s()/.-]")
-
-
-@cache
-def _phone_shape(region: str) -> re.Pattern[str]:
-    """Return what digits match where a region's number may be written: far cheaper than parsing.
-
-    What begins like a call abroad or with the country's code may be a number of any country; else
-    it is a national number, perhaps after its prefix.
-    """
-    import phonenumbers
-
-    known: Callable[[str], Any] = phonenumbers.PhoneMetadata.metadata_for_region
-    own = known(region)
-    # A number is also valid as one of another region that shares the code.
-    sharing = map(known, phonenumbers.region_codes_for_country_code(own.country_code))
-    shape = "|".join(data.general_desc.national_number_pattern for data in sharing)
-    prefix = f"(?:{own.national_prefix_for_parsing or ''})?"
-    if own.national_prefix_transform_rule:
-        prefix = r"\d*"  # it may be longer than it says
-    return re.compile(rf"(?:{own.international_prefix}|{own.country_code})\d*|{prefix}(?:{shape})")
+def _digits(text: str) -> str:
+    return text if text.isdecimal() else _NO_DIGIT.sub("", text)
 
 
 def _phone_international(text: str) -> bool:
@@ -99,17 +70,8 @@ def _country_codes() -> frozenset[str]:
 
 
 def _phone_named(text: str) -> bool:
-    digits = _NO_DIGIT.sub("", text)
-    return 7 <= len(digits) <= 15 and len(set(digits)) > 2 and not _is_date(text)
-
-
-def _is_date(text: str) -> bool:
-    return (
-        re.fullmatch(
-            r"(?:\d{1,2}[./-]\d{1,2}[./-]\d{4}|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2})", text
-        )
-        is not None
-    )
+    digits = _digits(text)
+    return 7 <= len(digits) <= 15 and len(set(digits)) > 2 and _DATE.fullmatch(text) is None
 
 
 def _card_named(text: str) -> bool:
@@ -117,10 +79,16 @@ def _card_named(text: str) -> bool:
     return 12 <= len(digits) <= 19 and national.luhn_number(digits)
 
 
+#: Digits of a card that begins with 1.
+_WITH_ONE = 15
+
+
 def _card_alone(text: str) -> bool:
-    """Luhn, and a first digit that card schemes use."""
-    digits = _NO_DIGIT.sub("", text)
-    return digits[0] in "123456" and personal.is_card(digits)
+    """Luhn, and a first digit that card schemes use; with 1 at 15 digits alone (UATP, JCB)."""
+    digits = _digits(text)
+    if digits[0] not in "123456" or (digits[0] == "1" and len(digits) != _WITH_ONE):
+        return False  # a time in milliseconds or less begins with 1
+    return personal.is_card(digits)
 
 
 def _ipv6(text: str) -> bool:
@@ -146,16 +114,31 @@ def _bitcoin(text: str) -> bool:
     return hashlib.sha256(hashlib.sha256(raw[:21]).digest()).digest()[:4] == raw[21:]
 
 
+_PLACEHOLDER = re.compile(r"example|placeholder|your|xxxx|\*\*\*|changeme|<|\{\{|\$\{|redacted")
+
+
 def _not_placeholder(text: str) -> bool:
     plain = text.lower()
-    hidden = re.search(r"example|placeholder|your|xxxx|\*\*\*|changeme|<|\{\{|\$\{|redacted", plain)
-    return hidden is None and len(set(plain)) > 3
+    return _PLACEHOLDER.search(plain) is None and len(set(plain)) > 3
 
 
 def _mixed(text: str) -> bool:
     """Say whether a key has digits and letters and is no placeholder."""
     both = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
     return both and _not_placeholder(text) and secrets.entropy(text) >= 2.8
+
+
+#: What code writes where a password could stand: calls, paths, fields, names of variables.
+_NO_PASSWORD = re.compile(r"[()\[\]{}<>]|://|^[./$%]|pass|pwd|word|\w[.]\w|_", re.IGNORECASE)
+
+
+def _password(text: str) -> bool:
+    """Say whether a word looks chosen as a password: digits and two of a-z, A-Z, other signs."""
+    if len(text) > 64 or _NO_PASSWORD.search(text) or not _not_placeholder(text):
+        return False
+    signs = any(char in "!@#$%^&*+=?~" for char in text)
+    kinds = (any(c.islower() for c in text), any(c.isupper() for c in text), signs)
+    return _with_digit(text) and sum(kinds) >= 2
 
 
 def _with_digit(text: str) -> bool:
@@ -243,6 +226,7 @@ _CHECKS: dict[str, Check] = {
     "mrz-line": national.mrz_line,
     "mx-curp": national.mexican_curp,
     "not-placeholder": _not_placeholder,
+    "password": _password,
     "phone-international": _phone_international,
     "phone-named": _phone_named,
     "phone-us": _phone(("US",)),

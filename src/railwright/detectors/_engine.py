@@ -6,15 +6,18 @@ keyword is represented in it by its keywords. RE2 has no backtracking: time is l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
-from railwright.detectors._emphasis import EMPHASIS, without_emphasis
+from railwright.detectors._emphasis import EMPHASIS, Beside, without_emphasis
+from railwright.detectors._escapes import escape_tail
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._finder import Finder, Hit
 from railwright.detectors._horizon import Horizon
-from railwright.detectors._normalise import Layer, encoded_tail, escape_tail, normalise
+from railwright.detectors._linear import Reading
+from railwright.detectors._normalise import Layer, encoded_tail, normalise
 from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._rules import Rule, RulePack, digest_of
 from railwright.detectors.interface import Detection
@@ -60,47 +63,62 @@ class RuleEngine:
         """
         normal = normalise(text)
         first = normal.plain_length(start) if start else 0
-        found, encoded = self._read(normal.text, normal.data, first)
+        plain = Reading(normal.text, normal.data)
+        found, encoded = self._read(plain, first)
         if "_" in normal.text:
-            found = [*found, *self._emphasised(normal.text, first)]
+            found = [*found, *self._emphasised(plain, first)]
         if not found and not encoded:
             return []
-        out = [_detection(normal.layer, hit) for hit in found]
-        read: list[Detection] = []
+        out = _detections(normal.layer, found)
         if encoded:
+            more: list[Detection] = []
             for view in normal.views(first, encoded):
-                hits, _ = self._read(view.text, view.text.encode(), view.first, decoded=True)
-                read.extend(_detection(view, hit) for hit in hits)
-        out.extend(read)
+                if view.whole is None:
+                    out = [_uncut(item, view) for item in out]
+                # Escapes are read as safely as plain text; what a run decodes to may be chance.
+                read = Reading(view.text, view.text.encode())
+                hits = self._read(read, view.first, decoded=view.whole is not None)[0]
+                more += _detections(view, hits)
+            out += more
         if len(out) > 1:
             # The same finding may stand in several views.
-            out = sorted(set(out), key=_order)
+            out = list(set(out))
+            out.sort(key=_SCORE, reverse=True)
+            out.sort(key=_PLACE)
         return out
 
     def _read(
-        self, text: str, data: bytes, first: int, *, decoded: bool = False
+        self, reading: Reading, first: int, *, decoded: bool = False
     ) -> tuple[list[Hit], Collection[str]]:
-        candidates, encoded = self._prefilter.read(data)
+        candidates, encoded = self._prefilter.read(reading.data)
         if not candidates:
             return [], encoded
-        start = first if len(data) == len(text) else len(text[:first].encode())
+        start = _byte(reading, first)
         found: list[Hit] = []
         for index, ranges in candidates:
             finder = self._finders[index] or self._compile(index)
             if not decoded or finder.rule.decoded:
-                found.extend(finder.find(text, data, start, ranges))
+                found += finder.find(reading, start, ranges)
         return found, encoded
 
-    def _emphasised(self, text: str, first: int) -> list[Hit]:
+    def _emphasised(self, plain: Reading, first: int) -> list[Hit]:
         """Return what rules find right beside an underscore of emphasis."""
+        text = plain.text
         bare = without_emphasis(text, first)
         if bare is text:
             return []
-        hits, _ = self._read(bare, bare.encode(), first)
+        reading = Reading(bare, bare.encode())
+        beside = Beside(plain.data, reading.data)
+        start = _byte(reading, first)
+        hits: list[Hit] = []
+        for index, ranges in self._prefilter.read(reading.data)[0]:
+            finder = self._finders[index] or self._compile(index)
+            if ranges is None:
+                ranges = beside.ranges(finder.barriers, finder.shortest)  # noqa: PLW2901
+            if ranges:
+                hits += finder.find(reading, start, ranges)
         return [
-            hit
-            for hit in hits
-            if "_" in (text[hit.start - 1 : hit.start], text[hit.end : hit.end + 1])
+            hit for hit in hits if "_" in (text[hit[1] - 1 : hit[1]], text[hit[2] : hit[2] + 1])
         ]
 
     def _compile(self, index: int) -> Finder:
@@ -191,12 +209,30 @@ def _end(span: tuple[int, int]) -> int:
     return span[1]
 
 
-def _order(found: Detection) -> tuple[int, int, str, float]:
-    return (found.start, found.end, found.rule, -found.score)
+_SCORE, _PLACE = attrgetter("score"), attrgetter("start", "end", "rule")
 
 
-def _detection(layer: Layer, hit: Hit) -> Detection:
-    rule, start, end, score = hit
-    if layer.starts is not None or layer.whole is not None:
-        start, end = layer.span(start, end)
-    return Detection(start, end, rule.label, score, rule.id, rule.pack)
+def _uncut(found: Detection, escaped: Layer) -> Detection:
+    """Return a finding with the whole of the escapes that it begins or ends in."""
+    start, end = escaped.begin(found.start), escaped.finish(found.end)
+    if (start, end) == (found.start, found.end):
+        return found
+    return Detection(start, end, found.label, found.score, found.rule, found.detector)
+
+
+def _byte(reading: Reading, first: int) -> int:
+    """Return the byte that a character of a text begins with."""
+    return first if reading.same else len(reading.text[:first].encode())
+
+
+def _detections(layer: Layer, hits: Iterable[Hit]) -> list[Detection]:
+    """Return what was found in a layer, with its places in the source."""
+    if layer.whole is not None:
+        hits = [(rule, *layer.whole, score) for rule, _, _, score in hits]
+    elif layer.starts is not None and hits:
+        starts, ends = layer.places()
+        hits = [(rule, starts[start], ends[end - 1], score) for rule, start, end, score in hits]
+    return [
+        Detection(start, end, rule.label, score, rule.id, rule.pack)
+        for rule, start, end, score in hits
+    ]

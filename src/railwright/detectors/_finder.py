@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from railwright.detectors._linear import Search, Spans, characters, compiled, find_all, search_of
+from railwright.detectors._keywords import Keywords
+from railwright.detectors._linear import (
+    Every,
+    Reading,
+    Search,
+    Spans,
+    compiled,
+    every_of,
+    search_of,
+)
+from railwright.detectors._numbers import numbers_of
 from railwright.detectors._prefilter import Ranges
+from railwright.detectors._regex import barriers, stands_apart
 from railwright.detectors._rules import Rule, fold_pattern
-from railwright.detectors._triggers import keywords_of
 
 #: Memory for the automaton of one rule, in bytes; without enough RE2 goes on with a slower one.
 _RULE_MEMORY = 32 << 20
 #: How often a rule is looked for where its match does not count, and the longest such rule.
 _LOOKS, _SHORT = 3, 64
 
-
-class Hit(NamedTuple):
-    """What a rule found in plain text."""
-
-    rule: Rule
-    start: int
-    end: int
-    score: float
+#: What a rule found in plain text: the rule, start, end, score.
+Hit = tuple[Rule, int, int, float]
 
 
 def _match_of(pattern: str) -> Callable[[str, int], object] | None:
@@ -44,38 +48,42 @@ class Finder:
         index = pattern.groupindex
         self._group: int = index.get(b"value", 0) or index.get("value", 0)
         self._search: Search = search_of(pattern)
+        self._every: Every = every_of(pattern)
         self._confirm: Callable[[str], bool] | None = None
         self._least = 0
         if rule.confirm:
             self._confirm = _confirm.get(rule.confirm)
             self._least = _confirm.LEAST.get(rule.confirm, 0)
-        self._near: Search | None = None
-        if rule.keywords:
-            self._near = search_of(
-                compiled(re2, keywords_of(rule), max_mem=_RULE_MEMORY, never_capture=True)
-            )
-        longest = rule.max_length
-        self._looks = _LOOKS if longest <= _SHORT else 1
+        self._keywords = Keywords(re2, rule) if rule.keywords else None
+        parsed = rule.parsed
+        #: ASCII characters that no match holds, and the characters of the shortest match.
+        self.barriers, self.shortest = barriers(parsed), parsed.min_length
+        self._numbers = numbers_of(parsed) if not self._group else None
+        longest = parsed.max_length
+        self._looks = _LOOKS if longest <= _SHORT and not stands_apart(parsed) else 1
         self._reach = 4 * longest + _SHORT
         self._before = _match_of(rule.not_before)
         self._after = _match_of(fold_pattern(rule.not_after))
 
-    def find(self, text: str, data: bytes, start: int, ranges: Ranges = None) -> list[Hit]:
-        """Return what counts in ``text``, from byte ``start`` of its bytes ``data`` on.
+    def find(self, reading: Reading, start: int, ranges: Ranges = None) -> list[Hit]:
+        """Return what counts in a text, from byte ``start`` on.
 
         It is sought in ``ranges`` of the bytes alone, where there are any.
         """
-        size, least = len(data), self._least
-        if ranges is None:
-            matches = find_all(self._search, data, start, size, least)
+        data, least = reading.data, self._least
+        size = len(data)
+        if self._numbers is not None:
+            matches = self._numbers(reading, start, ranges)
+        elif ranges is None:
+            matches = self._every(data, start, size, least)
         else:
             matches = []
             for low, high in ranges:
-                matches += find_all(self._search, data, max(start, low), min(size, high), least)
+                matches += self._every(data, max(start, low), min(size, high), least)
         out: list[Hit] = []
         looks = self._looks
         while matches:
-            rejected = self._accept(text, data, matches, out)
+            rejected = self._accept(reading, matches, out)
             looks -= 1
             if not looks or not rejected:
                 break
@@ -83,20 +91,22 @@ class Finder:
         return out
 
     def _accept(
-        self, text: str, data: bytes, matches: list[Spans], out: list[Hit]
+        self, reading: Reading, matches: list[Spans], out: list[Hit]
     ) -> list[tuple[int, int]]:
         """Add the matches that count to ``out``; return where the others stand in the bytes."""
-        rule, least = self.rule, self._least
-        wholes: Spans = [spans[0] for spans in matches]
-        values = [spans[self._group] for spans in matches] if self._group else wholes
-        bytes_of = wholes
-        if len(data) != len(text):
-            same = values is wholes
-            wholes = characters(text, data, wholes)
-            values = wholes if same else characters(text, data, values)
-        before, after, confirm, near = self._before, self._after, self._confirm, self._near
+        rule, least, group, text = self.rule, self._least, self._group, reading.text
+        before, after, confirm, alone = self._before, self._after, self._confirm, rule.alone
+        place = None if reading.same else reading.place
+        is_near = self._keywords.beside(reading) if self._keywords is not None else None
         rejected: list[tuple[int, int]] = []
-        for span, (begin, end), (first, last) in zip(bytes_of, wholes, values, strict=True):
+        for spans in matches:
+            span = spans[0]
+            begin, end = span if place is None else (place(span[0]), place(span[1]))
+            first, last = begin, end
+            if group:
+                first, last = spans[group]
+                if place is not None:
+                    first, last = place(first), place(last)
             rejected.append(span)
             if last - first < least:
                 continue
@@ -104,38 +114,26 @@ class Finder:
                 continue
             if after is not None and after(text, end):
                 continue
-            score = rule.score
-            if near is not None:
-                named = self._is_near(text, data, span, begin)
-                if not named:
-                    score = rule.alone
-                if named is None and not score:
+            if is_near is not None and not alone and not (named := is_near(span, begin)):
+                if named is None:
                     rejected.pop()  # none that begins within it has a keyword either
-                    continue
-            if score and (confirm is None or confirm(text[first:last])):
-                out.append(Hit(rule, first, last, score))
+                continue
+            if confirm is not None and not confirm(text[first:last]):
+                continue
+            score = rule.score
+            if is_near is not None and alone and not is_near(span, begin):
+                score = alone
+            if score:
+                out.append((rule, first, last, score))
                 rejected.pop()
         return rejected
 
     def _within(self, data: bytes, rejected: list[tuple[int, int]]) -> list[Spans]:
         """Return the next match that begins within each: one that does not count hides no other."""
         size, search, reach = len(data), self._search, self._reach
-        found = (search(data, begin + 1, min(size, end + reach)) for begin, end in rejected)
-        return [
-            spans
-            for spans, (_, end) in zip(found, rejected, strict=True)
-            if spans is not None and spans[0][0] < end
-        ]
-
-    def _is_near(self, text: str, data: bytes, span: tuple[int, int], begin: int) -> bool | None:
-        """Say whether a keyword stands before the match; None: not within it either."""
-        assert self._near is not None
-        window = self.rule.window
-        at, end = span
-        if len(data) != len(text):
-            window = len(text[max(0, begin - window) : begin].encode())
-        low = max(0, at - window)
-        found = self._near(data, low, end)
-        if found is None:
-            return None
-        return found[0][1] <= at or self._near(data, low, at) is not None
+        found: list[Spans] = []
+        for begin, end in rejected:
+            spans = search(data, begin + 1, min(size, end + reach))
+            if spans is not None and spans[0][0] < end:
+                found.append(spans)
+        return found

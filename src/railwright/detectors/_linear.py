@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import string
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 #: Byte offsets of a match and of its groups.
 Spans = Sequence[tuple[int, int]]
 #: (data, from, to) to the first match; what stands around the part still counts as context.
 Search = Callable[[bytes, int, int], Spans | None]
+#: (data, from, to, least) to what ``find_all`` gives.
+Every = Callable[[bytes, int, int, int], list[Spans]]
 
 Options = dict[str, Any]
 
@@ -63,6 +68,28 @@ def find_all(search: Search, data: bytes, start: int, end: int, least: int = 0) 
     return out
 
 
+def every_of(pattern: Any) -> Every:
+    """Return ``find_all`` for a compiled bytes pattern: one call of Python less a match."""
+    try:
+        match, anywhere = pattern._regexp.Match, type(pattern._regexp).Anchor.UNANCHORED
+    except AttributeError:
+        return partial(find_all, search_of(pattern))
+
+    def every(data: bytes, start: int, end: int, least: int) -> list[Spans]:
+        out: list[Spans] = []
+        while start <= end:
+            spans: Spans = match(anywhere, data, start, end)
+            begin, after = spans[0]
+            if begin < 0:
+                break
+            if after - begin >= least:
+                out.append(spans)
+            start = after if after > start else start + 1
+        return out
+
+    return every
+
+
 def searcher(pattern: str) -> Search:
     """Compile for RE2 where it is installed, else for ``re``."""
     try:
@@ -70,6 +97,16 @@ def searcher(pattern: str) -> Search:
     except ImportError:
         return search_of(re.compile(pattern.encode()))
     return search_of(compiled(re2, pattern, never_capture=True))
+
+
+def every_searcher(pattern: str, *, of_bytes: bool = False) -> Every:
+    """Do as ``searcher`` for ``find_all``; ``of_bytes``: a character is a byte, not UTF-8."""
+    try:
+        import re2
+    except ImportError:
+        return every_of(re.compile(pattern.encode()))
+    coding = re2.Options.Encoding.LATIN1 if of_bytes else re2.Options.Encoding.UTF8
+    return every_of(compiled(re2, pattern, never_capture=True, encoding=coding))
 
 
 def characters(text: str, data: bytes, spans: Sequence[tuple[int, int]]) -> Spans:
@@ -88,3 +125,46 @@ def characters(text: str, data: bytes, spans: Sequence[tuple[int, int]]) -> Span
         byte = end
         out.append((first, char))
     return out
+
+
+#: Digits of the shortest number that ``Reading`` lists.
+NUMBER_LEAST = 8
+_NUMBER = re.compile(b"[0-9]{%d,}" % NUMBER_LEAST)
+_WORD = frozenset((string.ascii_letters + string.digits + "_").encode())
+#: Bytes that begin no character.
+_CONTINUED = re.compile(rb"[\x80-\xbf]")
+
+
+class Reading:
+    """A text to search in, as characters and as bytes."""
+
+    __slots__ = ("_continued", "_numbers", "data", "same", "text")
+
+    def __init__(self, text: str, data: bytes) -> None:
+        self.text, self.data = text, data
+        #: Whether places are the same in both.
+        self.same = len(data) == len(text)
+        self._continued: list[int] | None = None
+        self._numbers: dict[int, list[Spans]] | None = None
+
+    def place(self, at: int) -> int:
+        """Return the character that begins at byte ``at``."""
+        if self.same:
+            return at
+        if self._continued is None:
+            self._continued = [found.start() for found in _CONTINUED.finditer(self.data)]
+        return at - bisect_left(self._continued, at)
+
+    def numbers(self) -> dict[int, list[Spans]]:
+        """Return where the words stand that are long numbers, in order, by their digits."""
+        if self._numbers is None:
+            data, size = self.data, len(self.data)
+            known: dict[int, list[Spans]] = {}
+            for found in _NUMBER.finditer(data):
+                begin, end = span = found.span()
+                if begin and data[begin - 1] in _WORD:
+                    continue
+                if end == size or data[end] not in _WORD:
+                    known.setdefault(end - begin, []).append((span,))
+            self._numbers = known
+        return self._numbers

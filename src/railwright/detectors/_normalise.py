@@ -10,24 +10,32 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple, overload
 
-from railwright.detectors._linear import characters, find_all, searcher
+from railwright.detectors._encoded import (
+    BASE64_RUN,
+    ENCODED,
+    HEX_RUN,
+    HEX_UNIT,
+    MAX_RUN,
+    stretches,
+)
+from railwright.detectors._escapes import escape_tail, escapes_of, read_escapes
 from railwright.detectors._text import Span, plain_character
-from railwright.detectors._views import base64_bytes, hex_bytes
 
 #: Layers of encoding that are undone.
 MAX_DEPTH = 3
-#: A longer encoded run is read in pieces of this many characters (a multiple of 4).
-MAX_RUN = 996
 #: Decoded characters in all for one encoded run, as a multiple of its length.
 BUDGET_FACTOR = 8
 
 _DASHES = "‐‑‒–—―−﹘﹣－"
 _QUOTES = {"’": "'", "‘": "'", "‛": "'", "“": '"', "”": '"', "‟": '"', "。": ".", "．": "."}
+# Signs whose letters would make one word with the number that they stand at; a blank of Braille.
+_SIGNS = {"№": "No ", "º": "o ", "ª": "a ", "™": "™", "℠": "℠", "\u2800": " "}
+_FIXED = {**dict.fromkeys(_DASHES, "-"), **_QUOTES, **_SIGNS}
 
 
 class _Table(dict[int, str]):
@@ -37,91 +45,40 @@ class _Table(dict[int, str]):
         char = chr(code)
         if code < 128:
             plain = char
-        elif char in _DASHES:
-            plain = "-"
-        elif char in _QUOTES:
-            plain = _QUOTES[char]
+        elif char in _FIXED:
+            plain = _FIXED[char]
         elif "\uac00" <= char <= "\ud7a3":  # Hangul syllables stay whole
             plain = char
         else:
             digit = unicodedata.decimal(char, None)
-            plain = plain_character(char) if digit is None else str(digit)
+            plain = _apart(char) if digit is None else str(digit)
         # Lone surrogates cannot be encoded; they stand for an unknown character.
         plain = plain if not "\ud800" <= char <= "\udfff" else "\ufffd"
         self[code] = plain
         return plain
 
 
+def _apart(char: str) -> str:
+    """Return a character's plain form; footnote marks and numbers of lists stand by themselves."""
+    plain = plain_character(char)
+    if unicodedata.category(char) != "No":
+        return plain
+    made = unicodedata.decomposition(char)
+    if made.startswith(("<super>", "<sub>")):
+        return " " + plain
+    return plain + " " if made.startswith(("<circle>", "<compat>")) else plain
+
+
 _TABLE = _Table()
 _WIDE = re.compile(r"[^\x00-\x7f]+")
 
 
-class _Runs:
-    """Finds runs of one alphabet: where one begins by a linear engine, its end by ``re``."""
-
-    def __init__(self, unit: str, least: int, most: int, tail: str = "") -> None:
-        self._begin = searcher(f"{unit}{{{least}}}")
-        self._whole = re.compile(f"{unit}{{{least},{most}}}{tail}")
-        self._full = re.compile(f"{unit}{{{most}}}")
-
-    def find(self, text: str, first: int = 0) -> Iterator[re.Match[str]]:
-        """Yield the runs from ``first`` on, in order and apart; a long one comes in pieces."""
-        data = text.encode()
-        start = first if len(data) == len(text) else len(text[:first].encode())
-        begins = [spans[0] for spans in find_all(self._begin, data, start, len(data))]
-        for begin, end in characters(text, data, begins):
-            at = max(first, begin)
-            while at < end:
-                match = self._whole.match(text, at)
-                if match is not None:
-                    yield match
-                at = first = match.end() if match is not None else at + 1
-
-    def is_full(self, run: str) -> bool:
-        """Say whether a run is as long as one can be."""
-        return self._full.fullmatch(run) is not None
-
-
-_HEX_UNIT = r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?)"
-#: What the plain form must match, by encoding, for a view of that encoding to come from it.
-ENCODED = {
-    "base64": (r"[A-Za-z0-9+/_-]{7}(?:[0-9]|[a-z][A-Z])|(?:[0-9]|[a-z][A-Z])[A-Za-z0-9+/_-]{7}"),
-    "hex": f"{_HEX_UNIT}{{8}}",
-    "escapes": r"%[0-9A-Fa-f]{2}|&#|&[a-z]{2,6};|\\[xu][0-9A-Fa-f]{2}",
-}
-_ENCODED_RUN = _Runs(r"[A-Za-z0-9+/_-]", 16, MAX_RUN, "={0,2}")
-_HEX_RUN = _Runs(_HEX_UNIT, 8, MAX_RUN // 6)
-# Encoded text has digits or capitals after small letters; words and paths mostly have not.
-_LOOKS_ENCODED = re.compile(r"[0-9]|[a-z][A-Z]")
-_ESCAPE = re.compile(
-    r"%[0-9A-Fa-f]{2}|&#(?:x[0-9A-Fa-f]{2,6}|\d{2,7});|&(?:amp|lt|gt|quot|apos|commat|period|colon"
-    r"|sol|num|nbsp);|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}"
-)
-_seek_escape = searcher(_ESCAPE.pattern)
-#: What may be the beginning of an escape at the end of a text.
-_ESCAPE_BEGUN = re.compile(
-    r"(?:%[0-9A-Fa-f]?|&(?:#(?:x[0-9A-Fa-f]{0,6}|\d{0,7})|[a-z]{0,6})|\\(?:x[0-9A-Fa-f]?"
-    r"|u[0-9A-Fa-f]{0,3})?)\Z"
-)
-# Whole bytes that may be part of a character that is not complete yet.
-_BYTES_BEFORE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}){1,3}\Z")
 _HEX_BEGUN = re.compile(r"(?:0x?|\\x?)?[0-9a-fA-F]?\Z")
 _HEX_PARTIAL = 3
-_hex_unit = re.compile(_HEX_UNIT).match
+_hex_unit = re.compile(HEX_UNIT).match
 _HEX_ALPHABET = frozenset("0123456789abcdefABCDEFx\\ :,")
 _RUN_PIECE = re.compile(rf"[A-Za-z0-9+/_-]{{1,{MAX_RUN}}}={{0,2}}|=")
 _RUN_ALPHABET = re.compile(r"[^A-Za-z0-9+/_=-]")
-_NAMED = {
-    "amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "commat": "@", "period": ".",
-    "colon": ":", "sol": "/", "num": "#", "nbsp": " ",
-}  # fmt: skip
-# Stretches of decoded bytes that read as text (ASCII or well-formed UTF-8).
-_READABLE = re.compile(
-    rb"(?:[\t\n\r\x20-\x7e]|[\xc3-\xdf][\x80-\xbf]|[\xe1-\xec][\x80-\xbf]{2}){6,}"
-)
-# Bytes that such stretches consist of: quicker to find.
-_MAYBE_READABLE = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xbf\xc3-\xdf\xe1-\xec]{6,}")
-
 #: From this many more bytes than characters on (one in so many), folding goes by the character.
 _RARE = 24
 _ASIDE = "railwright.plain"
@@ -181,6 +138,16 @@ class Layer(NamedTuple):
             return Span(start, end)
         return Span(self.starts[start], self.ends[end - 1])
 
+    def places(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Return ``starts`` and ``ends``, which must be there, for many look-ups."""
+        assert self.starts is not None
+        assert self.ends is not None
+        if not isinstance(self.starts, _Starts):
+            return self.starts, self.ends
+        known = self.starts.known
+        ends = range(1, len(known) + 1) if isinstance(known, range) else self.ends
+        return known, ends
+
     def begin(self, place: int) -> int:
         """Return where the escape begins in which a place of the source lies, else the place."""
         if self.starts is None or self.ends is None:
@@ -188,9 +155,16 @@ class Layer(NamedTuple):
         at = bisect_right(self.starts, place) - 1
         return self.starts[at] if at >= 0 and place < self.ends[at] else place
 
+    def finish(self, place: int) -> int:
+        """Return where the escape ends in which a place of the source lies, else the place."""
+        if self.starts is None or self.ends is None:
+            return place
+        at = bisect_left(self.starts, place) - 1
+        return self.ends[at] if at >= 0 and place < self.ends[at] else place
+
     def encoded_runs(self) -> Iterator[tuple[int, int]]:
         """Yield where runs stand that may be base64 or hex."""
-        for pattern in (_ENCODED_RUN, _HEX_RUN):
+        for pattern in (BASE64_RUN, HEX_RUN):
             for match in pattern.find(self.text, self.first):
                 yield match.span()
 
@@ -273,7 +247,7 @@ class _Starts(Sequence[int]):
         self._source, self._size = source, size
 
     @cached_property
-    def _known(self) -> Sequence[int]:
+    def known(self) -> Sequence[int]:
         wide = set("".join(_WIDE.findall(self._source)))
         if all(len(_TABLE[ord(char)]) == 1 for char in wide):
             return range(self._size)
@@ -297,7 +271,7 @@ class _Starts(Sequence[int]):
     def __getitem__(self, index: slice) -> Sequence[int]: ...
 
     def __getitem__(self, index: int | slice) -> int | Sequence[int]:
-        return self._known[index]
+        return self.known[index]
 
 
 class _Ends(Sequence[int]):
@@ -336,125 +310,83 @@ def _nested(layer: Layer, depth: int, budget: int) -> Iterator[Layer]:
             todo.append((found, left - 1))
 
 
+class _Places(Sequence[int]):
+    """Where each character of a text without its escapes begins, or ends, in the source.
+
+    ``escapes`` say from where to where they stand in the layer's text, and how many characters
+    come of them. Worked out when first asked for: mostly nothing is found.
+    """
+
+    def __init__(self, layer: Layer, escapes: list[tuple[int, int, int]], *, ends: bool) -> None:
+        self._layer, self._escapes, self._at_end = layer, escapes, ends
+
+    @cached_property
+    def _known(self) -> list[int]:
+        layer, at_end = self._layer, self._at_end
+        known: list[int] = []
+        last = 0
+        for start, stop, size in self._escapes:
+            known.extend(self._kept(last, start))
+            span = layer.span(start, stop)
+            known.extend([span.end if at_end else span.start] * size)
+            last = stop
+        known.extend(self._kept(last, len(layer.text)))
+        return known
+
+    def _kept(self, start: int, stop: int) -> Sequence[int]:
+        places = self._layer.ends if self._at_end else self._layer.starts
+        return (
+            range(start + self._at_end, stop + self._at_end)
+            if places is None
+            else places[start:stop]
+        )
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        return self._known[index]
+
+
 def _unescaped(layer: Layer) -> Iterator[Layer]:
     text = layer.text
-    if "%" not in text and "&" not in text and "\\" not in text:
+    groups = escapes_of(text)
+    if not groups:
         return
-    data = text.encode()
-    if _seek_escape(data, 0, len(data)) is None:
-        return
-    matches = list(_ESCAPE.finditer(text))
     pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
+    escapes: list[tuple[int, int, int]] = []
     last = 0
-    for group in _neighbours(matches):
-        first, end = group[0].start(), group[-1].end()
-        _keep(layer, last, first, pieces, starts, ends)
-        for char, start, stop in _read_escapes(group):
+    for group in groups:
+        pieces.append(text[last : group[0].start()])
+        for char, start, stop in read_escapes(group):
             new = _TABLE[ord(char)]
             pieces.append(new)
-            span = layer.span(start, stop)
-            starts.extend([span.start] * len(new))
-            ends.extend([span.end] * len(new))
-        last = end
-    _keep(layer, last, len(layer.text), pieces, starts, ends)
-    first = 0 if layer.first == 0 else len(starts)
+            escapes.append((start, stop, len(new)))
+        last = group[-1].end()
+    pieces.append(text[last:])
+    plain = "".join(pieces)
+    starts, ends = _Places(layer, escapes, ends=False), _Places(layer, escapes, ends=True)
+    first = 0 if layer.first == 0 else len(plain)
     if 0 < layer.first < len(text):  # what is left may be context alone
         first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
-    yield Layer("".join(pieces), starts, ends, layer.whole, "escapes", first)
-
-
-def _keep(
-    layer: Layer, start: int, end: int, pieces: list[str], starts: list[int], ends: list[int]
-) -> None:
-    if start >= end:
-        return
-    pieces.append(layer.text[start:end])
-    starts.extend(range(start, end) if layer.starts is None else layer.starts[start:end])
-    ends.extend(range(start + 1, end + 1) if layer.ends is None else layer.ends[start:end])
-
-
-def _neighbours(matches: list[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
-    group: list[re.Match[str]] = []
-    for match in matches:
-        if group and group[-1].end() != match.start():
-            yield group
-            group = []
-        group.append(match)
-    yield group
-
-
-def _read_escapes(group: list[re.Match[str]]) -> Iterator[tuple[str, int, int]]:
-    """Yield (character, start, end); neighbouring bytes are read as UTF-8 where they are that."""
-    index = 0
-    while index < len(group):
-        match = group[index]
-        code = match.group()
-        if code[0] == "%" or code[:2] == "\\x":
-            size, char = _utf8(group, index)
-            yield char, match.start(), group[index + size - 1].end()
-            index += size
-            continue
-        yield _character(code), match.start(), match.end()
-        index += 1
-
-
-def _utf8(group: list[re.Match[str]], index: int) -> tuple[int, str]:
-    first = int(group[index].group()[-2:], 16)
-    size = 1 if first < 0xC2 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
-    codes = [m.group() for m in group[index : index + size]]
-    if len(codes) == size and all(c[0] == "%" or c[:2] == "\\x" for c in codes):
-        try:
-            return size, bytes(int(c[-2:], 16) for c in codes).decode()
-        except UnicodeDecodeError:
-            pass
-    return 1, chr(first)
-
-
-def _character(escape: str) -> str:
-    if escape.startswith("\\u"):
-        return chr(int(escape[2:], 16))
-    if escape.startswith("&#"):
-        body = escape[2:-1]
-        code = int(body[1:], 16) if body[0] == "x" else int(body)
-        return chr(code) if 0 < code < 0x110000 else "\ufffd"
-    return _NAMED[escape[1:-1]]
+    yield Layer(plain, starts, ends, layer.whole, "escapes", first)
 
 
 def _runs(layer: Layer, kinds: Collection[str] = tuple(ENCODED)) -> Iterator[Layer]:
-    if "base64" in kinds:
-        for match in _ENCODED_RUN.find(layer.text, layer.first):
-            if _LOOKS_ENCODED.search(match.group()):
-                yield from _readable(layer, match, base64_bytes(match.group()), "base64")
-    if "hex" in kinds:
-        for match in _HEX_RUN.find(layer.text, layer.first):
-            yield from _readable(layer, match, hex_bytes(match.group()), "hex")
-
-
-def _readable(
-    layer: Layer, match: re.Match[str], readings: Iterator[bytes], encoding: str
-) -> Iterator[Layer]:
-    # A zero is not readable, so no stretch goes from one reading into the next.
-    for part in _MAYBE_READABLE.findall(b"\0".join(readings)):
-        for stretch in _READABLE.findall(part):
-            run = match.group().rstrip(" :,")
-            whole = layer.span(match.start(), match.start() + len(run))
-            yield Layer(plain(stretch.decode()), None, None, whole, encoding)
+    for text, span, encoding in stretches(layer.text, layer.first, kinds):
+        yield Layer(plain(text), None, None, layer.span(*span), encoding)
 
 
 def encoded_tail(text: str, first: int = 0) -> int:
     """Return where an encoded run or an escape begins that may go on after ``text``."""
     cut = escape_tail(text, first)
     return max(first, min(cut, _run_tail(text, first), _hex_tail(text, first)))
-
-
-def escape_tail(text: str, first: int = 0) -> int:
-    """Return where an escape, or bytes of one character, begin that may go on after ``text``."""
-    begun = _ESCAPE_BEGUN.search(text, max(first, len(text) - 12))
-    cut = begun.start() if begun else len(text)
-    before = _BYTES_BEFORE.search(text, max(first, cut - 12), cut)
-    return before.start() if before else cut
 
 
 def _run_tail(text: str, first: int) -> int:
@@ -483,7 +415,7 @@ def _hex_tail(text: str, first: int) -> int:
         if goes:
             cut = at
         on = (goes, *on[:4])
-    for piece in _HEX_RUN.find(text, first):
-        if piece.end() > cut and _HEX_RUN.is_full(piece.group()):
+    for piece in HEX_RUN.find(text, first):
+        if piece.end() > cut and HEX_RUN.is_full(piece.group()):
             cut = piece.end()
     return cut

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from railwright.detectors._engine import RuleEngine
-from railwright.detectors._rules import PackError, Rule, RulePack, examples_of
+from railwright.detectors._pack_file import Fault, PackFile
+from railwright.detectors._rules import Example, PackError, Rule, RulePack, examples_of
+from railwright.system import Problem
 
 #: Matches shown for each rule with false hits.
 _SHOWN = 5
@@ -34,13 +36,14 @@ class PackReport(msgspec.Struct, frozen=True):
     """The result of ``lint_packs``.
 
     Attributes:
-        faults: one line each: what cannot be used, and examples that fail. Empty: all is well.
+        faults: what cannot be used, and examples that fail, each with file, line, rule and mend;
+            empty: all is well.
         false_hits: rules with hits on the benign texts, most first.
-        rules: rules read.
+        rules: rules that can be used.
         texts: benign texts read.
     """
 
-    faults: tuple[str, ...]
+    faults: tuple[Problem, ...]
     false_hits: tuple[FalseHits, ...]
     rules: int
     texts: int
@@ -57,20 +60,31 @@ def lint_packs(sources: Iterable[str | Path], benign: Iterable[str] = ()) -> Pac
         PackError: a folder holds no pack.
         MissingExtraError: google-re2 is not installed.
     """
-    faults: list[str] = []
-    packs: list[RulePack] = []
-    for source in pack_files(sources):
-        try:
-            packs.append(RulePack.load(source))
-        except PackError as error:
-            faults.append(str(error))
-    for pack in packs:
-        for rule in pack.rules:
-            faults.extend(
-                f"{pack.pack}: rule {rule.id!r}: {fault}" for fault in _faults(pack, rule)
-            )
+    files = [PackFile(source) for source in pack_files(sources)]
+    faults = [problem for file in files for problem in file.problems]
+    faults += _twice(files)
+    packs = []
+    for file in files:
+        if file.pack is not None:
+            packs.append(file.pack)
+            for index, rule in zip(file.indexes, file.pack.rules, strict=True):
+                found = _faults(file.pack, rule)
+                faults += [file.problem(f._replace(loc=("rules", index, *f.loc))) for f in found]
     hits, texts = _false_hits(packs, benign)
+    faults.sort(key=lambda problem: (problem.file, problem.line, problem.column))
     return PackReport(tuple(faults), hits, sum(len(pack.rules) for pack in packs), texts)
+
+
+def _twice(files: Iterable[PackFile]) -> Iterator[Problem]:
+    """Yield rules whose id a rule of an earlier pack has."""
+    first: dict[str, PackFile] = {}
+    for file in files:
+        for index, rule in zip(file.indexes, file.pack.rules if file.pack else (), strict=True):
+            before = first.setdefault(rule.id, file)
+            if before is not file:
+                message = f"a rule of {before.path} has the same id"
+                fault = Fault(("rules", index, "id"), message, "rename one of them", "duplicate-id")
+                yield file.problem(fault)
 
 
 def pack_files(sources: Iterable[str | Path]) -> list[str | Path]:
@@ -92,24 +106,51 @@ def pack_files(sources: Iterable[str | Path]) -> list[str | Path]:
     return out
 
 
-def _faults(pack: RulePack, rule: Rule) -> list[str]:
+def _faults(pack: RulePack, rule: Rule) -> Iterator[Fault]:
     try:
         engine = RuleEngine([msgspec.structs.replace(pack, rules=(rule,))])
         engine.safe_cut("x")
     except Exception as error:  # noqa: BLE001 - RE2's own error class, by any name
-        return [f"does not compile: {error}"]
-    out = []
-    if not rule.examples.match or not rule.examples.no_match:
-        out.append("has no example of a match or of a near miss")
-    for example in examples_of(rule):
-        found = [(d.start, d.end) for d in engine.scan(example.text)]
-        if example.span is None and found:
-            start, end = found[0]
-            out.append(f"finds {example.text[start:end]!r} in {example.text!r}")
-        elif example.span is not None and example.span not in found:
-            start, end = example.span
-            out.append(f"does not find {example.text[start:end]!r} in {example.text!r}")
-    return out
+        yield Fault(("regex",), f"does not compile: {error}")
+        return
+    given = rule.examples
+    if not given.match:
+        mend = "add `examples: {match: ['... [[what it finds]] ...']}`"
+        yield Fault(("examples",), "has no example of what it finds", mend, "missing-example")
+    if not given.no_match:
+        mend = "add to `examples:` `no_match: ['what only looks like it']`"
+        yield Fault(("examples",), "has no example of a near miss", mend, "missing-example")
+    places = [("match", n) for n in range(len(given.match))]
+    places += [("no_match", n) for n in range(len(given.no_match))]
+    for place, example in zip(places, examples_of(rule), strict=True):
+        said = _example_fault(rule, engine, example)
+        if said:
+            yield Fault(("examples", *place), *said, "example")
+
+
+def _example_fault(rule: Rule, engine: RuleEngine, example: Example) -> tuple[str, str] | None:
+    """Return what is wrong with an example, and a mend; None where it holds."""
+    text = example.text
+    found = [(d.start, d.end) for d in engine.scan(text)]
+    shown = " and ".join(repr(text[start:end]) for start, end in found)
+    if example.span is None:
+        if not found:
+            return None
+        mend = "mend the rule, or take the example out of `no_match`"
+        return f"finds {shown} in {text!r}, which is no match", mend
+    if example.span in found:
+        return None
+    start, end = example.span
+    message = f"does not find {text[start:end]!r} in {text!r}"
+    if found:
+        return f"{message}, but {shown}", "mark with [[...]] just what it finds, or mend the rule"
+    asks = []
+    if rule.keywords and not rule.alone:
+        asks.append(f"one of its keywords within {rule.window} characters before it")
+    if rule.confirm:
+        asks.append(f"a text that `{rule.confirm}` accepts")
+    more = f"; it also wants {' and '.join(asks)}" if asks else ""
+    return message, f"mend the example or the rule{more}"
 
 
 def _false_hits(packs: list[RulePack], benign: Iterable[str]) -> tuple[tuple[FalseHits, ...], int]:

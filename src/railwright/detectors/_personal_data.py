@@ -42,8 +42,11 @@ def _words(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{pattern})", re.IGNORECASE)
 
 
+_SEPARATOR = re.compile(r"[\s./()\-–]")
+
+
 def _squeeze(text: str) -> str:
-    return re.sub(r"[\s./()\-–]", "", text)
+    return text if text.isalnum() else _SEPARATOR.sub("", text)
 
 
 def _digits(pattern: Callable[[str], bool]) -> Callable[[str], bool]:
@@ -64,7 +67,7 @@ def is_card(text: str) -> bool:
 
 def is_iban(text: str) -> bool:
     """Say whether an IBAN has the length of its country and passes mod 97."""
-    plain = _squeeze(text).upper()
+    plain = "".join(filter(str.isalnum, text)).upper()
     return len(plain) == _IBAN_LENGTH.get(plain[:2], -1) and check.iban(plain)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from railwright.detectors._normalise import ENCODED
+from railwright.detectors._encoded import ENCODED
 from railwright.detectors._regex import barriers, parse
 from railwright.detectors._rules import Rule
 from railwright.detectors._triggers import triggers_of
@@ -53,6 +53,14 @@ class Prefilter:
         self._encoded = dict(enumerate(ENCODED, len(numbers)))
         patterns = (*numbers, *ENCODED.values())
         self._sentinel = len(patterns)
+        #: By trigger: the rules of which it is the first, and the others that each needs.
+        self._firsts = [
+            [
+                (n.rule, n.triggers if len(n.triggers) > 1 else None)
+                for n in self._needs.get(hit, ())
+            ]
+            for hit in range(self._sentinel + 1)
+        ]
         options = re2.Options()
         options.max_mem, options.log_errors = _SET_MEMORY, False
         self._set = re2.Set.SearchSet(options)
@@ -76,12 +84,11 @@ class Prefilter:
             return (), ()
         seen = set(hits)
         # A rule that can match in several ways is there once.
-        found: dict[int, Ranges] = {
-            need.rule: None
-            for hit in hits
-            for need in self._needs.get(hit, ())
-            if seen.issuperset(need.triggers)
-        }
+        found: dict[int, Ranges] = {}
+        for hit in hits:
+            for rule, others in self._firsts[hit]:
+                if others is None or seen.issuperset(others):
+                    found[rule] = None
         return found.items(), [kind for hit, kind in self._encoded.items() if hit in seen]
 
     def _everything(self) -> tuple[Iterable[tuple[int, Ranges]], Collection[str]]:

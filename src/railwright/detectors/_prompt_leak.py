@@ -191,15 +191,16 @@ class PromptLeakDetector(DetectorBase):
     Labels: ``prompt_leak`` and ``canary``. A stretch tells from 60 letters on (three fifths of a
     shorter prompt, but at least 40; 20 signs of Chinese or Japanese), with score 0.5; the score is
     1 from twice that or half of the prompt on. What the user has written himself
-    (``context.prompt``) and what is ``public`` does not count. ``rule`` says how it stood there:
-    ``plain``, ``escaped``, ``respelled``, ``reversed``, ``rot13``, or the encoding. Translations
-    and retellings are not found.
+    (``context.prompt``), what stands in ``context.passages`` and what is ``public`` does not
+    count. ``rule`` says how it stood there: ``plain``, ``escaped``, ``respelled``, ``reversed``,
+    ``rot13``, or the encoding. Translations and retellings are not found.
 
     Raises:
         DetectorConfigError: an option is wrong or a file cannot be read.
     """
 
     path_options = ("prompt_files",)
+    secret_options = ("prompts", "canaries")
 
     def __init__(self, **options: Any) -> None:
         told = read_own(PromptLeakOptions, "system_prompt_leak", options)
@@ -210,39 +211,43 @@ class PromptLeakDetector(DetectorBase):
         self._public = told.public
         self._leaks = LeakDetector()
         parts = (self._prompts, self._canaries, self._public)
-        self.version = f"1:{self._leaks.version}:{digest(*parts)}"
+        self.version = f"2:{self._leaks.version}:{digest(*parts)}"
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:
         """Return stretches of the prompts and canaries, in order of place."""
         known = context or Context()
-        found = [
-            Detection(d.start, d.end, "canary", d.score, d.rule, self.name)
-            for d in self._leaks.detect(text, Context(known.prompt, plants=self._canaries))
-            if d.label != "echo"
-        ]
+        found: list[Detection] = []
+        if self._canaries:
+            found += (
+                Detection(d.start, d.end, "canary", d.score, d.rule, self.name)
+                for d in self._leaks.detect(text, Context(known.prompt, plants=self._canaries))
+                if d.label != "echo"
+            )
         declared = (*self._prompts, known.system) if known.system.strip() else self._prompts
         prompts = [_prepared(prompt) for prompt in dict.fromkeys(declared)]
         if prompts and text:
-            found += self._leaked(text, prompts, known.prompt)
+            found += self._leaked(text, prompts, (known.prompt, *known.passages))
         return sorted(found, key=lambda d: (d.start, d.end))
 
-    def _leaked(self, text: str, prompts: list[_Prompt], asked: str) -> list[Detection]:
+    def _leaked(self, text: str, prompts: list[_Prompt], shown: tuple[str, ...]) -> list[Detection]:
         ways = list(_ways(text))
         found: list[Detection] = []
         for prompt in prompts:
-            hits = [hit for rule, view in ways for hit in self._hits(prompt, view, rule, asked)]
+            hits = [hit for rule, view in ways for hit in self._hits(prompt, view, rule, shown)]
             for hit in _apart(hits):
                 half = 2 * hit.letters >= len(prompt.letters)
                 score = 1.0 if half else min(1.0, round(hit.letters / (2 * prompt.least), 4))
                 found.append(Detection(*hit.span, "prompt_leak", score, hit.rule, self.name))
         return found
 
-    def _hits(self, prompt: _Prompt, view: _Letters, rule: str, asked: str) -> Iterator[_Hit]:
+    def _hits(
+        self, prompt: _Prompt, view: _Letters, rule: str, shown: tuple[str, ...]
+    ) -> Iterator[_Hit]:
         stretches = prompt.stretches(view.text)
         if sum(b - a for a, b in stretches) < prompt.least:
             return
         # What may be said is prepared only where something is said at all.
-        allowed = _Prompt("\n".join((*self._public, asked)), short=True)
+        allowed = _Prompt("\n".join((*self._public, *shown)), short=True)
         told = _telling(stretches, allowed.stretches(view.text))
         for span, letters in prompt.groups(told):
             if letters >= prompt.least:

@@ -8,7 +8,8 @@ a match without a longest length can never be settled in a stream.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import string
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -107,7 +108,10 @@ class _Parser:
         found = _OPENER.match(self.pattern, self.at)
         assert found is not None
         if self.pattern.startswith("(?", self.at) and len(found.group()) == 1:
-            raise RegexError(f"the group at character {self.at} is not supported (no look-around)")
+            raise RegexError(
+                f"the group at character {self.at} is not supported; write not_before or not_after "
+                "in the place of look-around, (?:...) for a group"
+            )
         self.at = found.end()
         ways = self.alternatives()
         if not self.pattern.startswith(")", self.at):
@@ -170,24 +174,23 @@ def parse(pattern: str) -> Parsed:
 
 def longest(node: Node) -> int:
     """The longest match of a part, in characters."""
-    if isinstance(node, Atom):
-        return 1
-    if isinstance(node, Zero):
-        return 0
-    if isinstance(node, Repeat):
-        return node.high * longest(node.node)
-    return max(sum(longest(n) for n in way) for way in node.ways)
+    return _length(node, max)
 
 
 def shortest(node: Node) -> int:
     """The shortest match of a part, in characters."""
+    return _length(node, min)
+
+
+def _length(node: Node, choose: Callable[..., int]) -> int:
+    """The length of a match where ``choose`` says which of several it is."""
     if isinstance(node, Atom):
         return 1
     if isinstance(node, Zero):
         return 0
     if isinstance(node, Repeat):
-        return node.low * shortest(node.node)
-    return min(sum(shortest(n) for n in way) for way in node.ways)
+        return choose(node.low, node.high) * _length(node.node, choose)
+    return choose(sum(_length(n, choose) for n in way) for way in node.ways)
 
 
 def render(node: Node) -> str:
@@ -243,8 +246,48 @@ def _begins(node: Node, opener: str) -> frozenset[int]:
     return found
 
 
+def matched(source: str) -> frozenset[int]:
+    """Return the ASCII characters that one character of an expression matches, case told apart.
+
+    None where it matches others as well.
+    """
+    if re.match(source, "\u4e2d", re.ASCII) is not None:
+        return frozenset()
+    return _matched(source, any_case=False, dot_all=False)
+
+
 @lru_cache(maxsize=4096)
 def _matched(source: str, any_case: bool, dot_all: bool) -> frozenset[int]:
     flags = (re.IGNORECASE if any_case else 0) | (re.DOTALL if dot_all else 0)
     match = re.compile(source, flags).match
     return frozenset(code for code in range(128) if match(chr(code)))
+
+
+_WORD = frozenset(map(ord, string.ascii_letters + string.digits + "_"))
+
+
+def stands_apart(parsed: Parsed) -> bool:
+    r"""Say whether no match can begin within another: it is one word that begins at a ``\b``."""
+    return _is_word(parsed.root, parsed.flags) and _begins_bounded(parsed.root)
+
+
+def _is_word(node: Node, opener: str) -> bool:
+    """Say whether every character of a part is an ASCII letter, a digit or an underscore."""
+    if isinstance(node, Atom):
+        wide = re.match(node.source, "\u4e2d", re.ASCII | re.DOTALL) is not None
+        return not wide and _matched(node.source, "i" in opener, "s" in opener) <= _WORD
+    if isinstance(node, Zero):
+        return True
+    if isinstance(node, Repeat):
+        return _is_word(node.node, opener)
+    inner = opener + node.opener if node.opener.endswith(":") else opener
+    return all(_is_word(part, inner) for way in node.ways for part in way)
+
+
+def _begins_bounded(group: Group) -> bool:
+    r"""Say whether every way of a group begins with ``\b``."""
+    return all(
+        bool(way)
+        and (way[0] == Zero(r"\b") or (isinstance(way[0], Group) and _begins_bounded(way[0])))
+        for way in group.ways
+    )

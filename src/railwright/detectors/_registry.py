@@ -28,6 +28,7 @@ _BUILT_IN = {
     "exfiltration": "railwright.detectors._packs:exfiltration",
     "injection": "railwright.detectors._packs:injection",
     "pii": "railwright.detectors._packs:pii",
+    "planted": "railwright.detectors._planted:PlantedDetector",
     "refusal": "railwright.detectors._refusal_detector:RefusalDetector",
     "retrieval": "railwright.detectors._retrieval:RetrievalDetector",
     "rules": "railwright.detectors._custom_rules:RulesDetector",

@@ -1,10 +1,10 @@
-"""What redaction acts on: findings made apart."""
+"""From all that a detector finds to what counts: chosen first, then made apart."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from railwright.detectors.interface import Detection
+from railwright.detectors.interface import Context, Detection, Detector
 
 
 def resolve(detections: Sequence[Detection]) -> list[Detection]:
@@ -30,6 +30,29 @@ def resolve(detections: Sequence[Detection]) -> list[Detection]:
     if best is not None:
         out.append(_spanning(best, start, end))
     return out
+
+
+def candidates(detector: Detector, text: str, context: Context | None = None) -> list[Detection]:
+    """Return all that a detector finds, overlaps included: what to choose from by label or score.
+
+    A detector with rules (``engine``) joins what overlaps in ``detect``, under the label of the
+    surest; who chooses among labels after that misses what stood beneath it.
+    """
+    engine = getattr(detector, "engine", None)
+    if engine is None:
+        return detector.detect(text, context)
+    found: list[Detection] = engine.scan(text)
+    return found
+
+
+def joined(detector: Detector, chosen: list[Detection]) -> list[Detection]:
+    """Return what was chosen of ``candidates`` as ``detect`` would have it.
+
+    Findings of rules about the same characters are readings of one thing and become one; those of
+    other detectors (several labels for one text, say) stay as they are.
+    """
+    ruled = hasattr(detector, "engine") or hasattr(detector, "source")
+    return resolve(chosen) if ruled else chosen
 
 
 def _rank(found: Detection) -> tuple[float, int, int, str]:

@@ -6,16 +6,18 @@ import hashlib
 import random
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from railwright.detectors._normalise import plain
-from railwright.detectors._regex import Parsed, RegexError, parse
+from railwright.detectors._regex import Parsed, parse
 
-_PACKS = Path(__file__).parent / "data" / "packs"
+if TYPE_CHECKING:
+    from railwright.system import Problem
+
 #: The packs that ship with the product, by name.
 BUILT_IN = ("pii", "secrets", "injection", "exfiltration", "code")
 #: No rule may match more characters: what is held back in a stream never grows beyond it.
@@ -25,7 +27,14 @@ SCHEMA = "rules/v1"
 
 
 class PackError(ValueError):
-    """A pack cannot be used; the message names file, rule and mend."""
+    """A pack cannot be used; the message names file, line, rule and mend of the first problem.
+
+    ``problems`` holds all of them, where they are about what stands in a file.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class Examples(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,20 +119,9 @@ class RulePack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Raises:
             PackError: it cannot be read, or a rule of it is wrong.
         """
-        path = _PACKS / f"{source}.yaml" if str(source) in BUILT_IN else Path(source)
-        raw = _read(path)
-        try:
-            pack = msgspec.convert(raw, type=cls)
-        except msgspec.ValidationError as error:
-            raise PackError(f"{path}: {_place(str(error), raw)}") from None
-        if pack.schema != SCHEMA:
-            raise PackError(f"{path}: schema is {pack.schema!r}; this version reads {SCHEMA!r}")
-        rules = tuple(msgspec.structs.replace(rule, pack=pack.pack) for rule in pack.rules)
-        for rule in rules:
-            fault = fault_of(rule) or ("" if str(source) in BUILT_IN else refusal_of(rule))
-            if fault:
-                raise PackError(f"{path}: rule {rule.id!r}: {fault}")
-        return msgspec.structs.replace(pack, rules=rules)
+        from railwright.detectors._pack_file import read_pack
+
+        return read_pack(source)
 
     @property
     def digest(self) -> str:
@@ -154,89 +152,6 @@ def load_packs(sources: Sequence[str | Path] = BUILT_IN) -> tuple[RulePack, ...]
                 )
             seen[rule.id] = pack.pack
     return packs
-
-
-def _read(path: Path) -> Any:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        with path.open(encoding="utf-8") as stream:
-            return yaml.load(stream, Loader=loader)  # noqa: S506 - a safe loader either way
-    except OSError as error:
-        raise PackError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise PackError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise PackError(f"{path}: is not YAML: {error}") from None
-
-
-def _place(message: str, raw: Any) -> str:
-    """Put the rule's id where the message has only its number."""
-    found = re.search(r"\$\.rules\[(\d+)\]", message)
-    if found is None:
-        return message
-    try:
-        return f"rule {raw['rules'][int(found[1])]['id']!r}: {message}"
-    except (KeyError, TypeError, IndexError):
-        return message
-
-
-def fault_of(rule: Rule) -> str:
-    """Say what is wrong with a rule, or ""."""
-    try:
-        return next((fault for fault in _faults(rule) if fault), "")
-    except (RegexError, re.error, RecursionError) as error:
-        return str(error)
-
-
-def refusal_of(rule: Rule) -> str:
-    """Say what the engines cannot compile of a rule, or ""; slow for hundreds of rules."""
-    patterns = [fold_pattern(p) for p in (rule.regex, rule.trigger, *rule.keywords) if p]
-    try:
-        for pattern in patterns:
-            re.compile(pattern, re.ASCII)
-    except (re.error, OverflowError, RecursionError) as error:
-        return f"does not compile: {error}"
-    try:
-        import re2
-    except ImportError:
-        return ""
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        for pattern in patterns:
-            re2.compile(pattern.encode(), options)
-    except re2.error as error:
-        return f"does not compile: {error}"
-    return ""
-
-
-def _faults(rule: Rule) -> Iterator[str]:
-    from railwright.detectors import _confirm
-
-    longest = rule.parsed.max_length
-    if rule.parsed.min_length == 0:
-        yield "its regex matches the empty text"
-    if longest > MAX_LENGTH:
-        yield f"it may match {longest} characters; the most is {MAX_LENGTH}"
-    if rule.lookahead > 8:
-        yield "not_after may look at 8 characters at most"
-    for keyword in rule.keywords:
-        if parse(fold_pattern(keyword)).max_length > rule.window:
-            yield f"the keyword {keyword!r} does not fit in the window"
-    if rule.trigger:
-        parse(fold_pattern(rule.trigger))
-    if not 0 <= rule.alone <= rule.score <= 1:
-        yield "0 <= alone <= score <= 1 must hold"
-    if rule.window > MAX_WINDOW:
-        yield f"window is {rule.window}; the most is {MAX_WINDOW}"
-    if rule.confirm and rule.confirm not in _confirm.names():
-        yield f"no check is named {rule.confirm!r}; known: {', '.join(_confirm.names())}"
-    if "(" in rule.not_before:
-        yield "not_before must be one character class"
-    for pattern in (rule.not_before, fold_pattern(rule.not_after)):
-        re.compile(pattern, re.ASCII)
 
 
 def fold_pattern(pattern: str) -> str:

@@ -7,11 +7,12 @@ what was tested is what is enforced and what is watched.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from railwright.detectors._registry import get
+from railwright.detectors._resolve import candidates, joined
 from railwright.detectors.interface import Context, Detection, Detector
 
 
@@ -42,9 +43,15 @@ class Reading(msgspec.Struct, frozen=True):
 NOTHING = Reading(flag=False, score=0.0, count=0)
 
 
-def reading_of(found: Sequence[Detection], threshold: float, labels: Collection[str]) -> Reading:
-    """Sum up the findings of one text."""
-    hits = [item for item in found if counts(item, threshold, labels)]
+def counted(
+    detector: Detector, found: Iterable[Detection], threshold: float, labels: Collection[str]
+) -> list[Detection]:
+    """Return those of a detector's ``candidates`` that count, joined as ``detect`` would."""
+    return joined(detector, [item for item in found if counts(item, threshold, labels)])
+
+
+def reading_of(hits: Sequence[Detection]) -> Reading:
+    """Sum up what counts in one text."""
     if not hits:
         return NOTHING
     by_label = Counter(item.label for item in hits)
@@ -79,14 +86,18 @@ class Signal(msgspec.Struct, frozen=True):
 
     def __call__(self, text: str, context: Context | None = None) -> Reading:
         """Read one text."""
-        return reading_of(self.detector.detect(text, context), self.threshold, self.labels)
+        return self._read(candidates(self.detector, text, context))
 
     def batch(
         self, texts: Sequence[str], contexts: Sequence[Context | None] | None = None
     ) -> list[Reading]:
         """Read many; as fast as the detector's own batch."""
-        found = self.detector.detect_batch(texts, contexts)
-        return [reading_of(items, self.threshold, self.labels) for items in found]
+        if hasattr(self.detector, "engine"):
+            return [self(text) for text in texts]
+        return [self._read(found) for found in self.detector.detect_batch(texts, contexts)]
+
+    def _read(self, found: Iterable[Detection]) -> Reading:
+        return reading_of(counted(self.detector, found, self.threshold, self.labels))
 
 
 def signal(

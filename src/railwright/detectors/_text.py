@@ -14,9 +14,11 @@ _LOOK_ALIKES = str.maketrans(
     "аеорсухіјѕһԁԛԝвкмнтгɡɑıαβγεηικνορτυχωοϲℓսոհօքΑΒΕΖΗΙΚΜΝΟΡΤΥΧЅАВЕКМНОРСТУХІЈ",
     "aeopcyxijshdqwbkmhtrgaiabyenikvoptuxwoclunhopABEZHIKMNOPTYXSABEKMHOPCTYXIJ",
 )
+# Invisible characters, controls, and marks that enclose the character before them (keycaps).
 _IGNORED = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+    "[\x80-\x84\x86-\x9f\u00ad\u034f\u0488\u0489\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u1abe"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20dd-\u20e0\u20e2-\u20e4\u3164\ua670-\ua672\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _TAG_FIRST, _TAG_LAST = 0xE0020, 0xE007E
 

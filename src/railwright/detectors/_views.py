@@ -98,6 +98,7 @@ _NO_SYMBOL = re.compile(r"[\s=]")
 _STANDARD = str.maketrans("-_", "+/")
 _BASE32 = re.compile(r"\b[A-Z2-7]{8,}={0,6}")
 _HEX = re.compile(r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]{0,2}){4,}")
+_HEX_MARK = re.compile(r"0x|\\x|[ :,]")
 _DECIMAL = re.compile(r"(?:\d{2,3}[ ,]{1,2}){3,}\d{2,3}")
 _BINARY = re.compile(r"(?:[01]{7,8}[ ,]{0,2}){3,}")
 _MORSE = re.compile(r"(?:[.\-·–−]{1,5}[ /|]{1,3}){3,}[.\-·–−]{1,5}")
@@ -110,9 +111,14 @@ _MORSE_CODES = dict(
 )
 
 
+def base64_symbols(run: str) -> str:
+    """Return a base64 run in the standard alphabet, without its padding."""
+    return run if run.isalnum() else _NO_SYMBOL.sub("", run).translate(_STANDARD)
+
+
 def base64_bytes(run: str) -> Iterator[bytes]:
     """Yield what a base64 run decodes to at each alignment."""
-    symbols = run if run.isalnum() else _NO_SYMBOL.sub("", run).translate(_STANDARD)
+    symbols = base64_symbols(run)
     # The start of the run may be cut or belong to other text, so every alignment is tried.
     for shift in range(4):
         part = symbols[shift:]
@@ -139,16 +145,17 @@ def _base32(run: str) -> Iterator[str]:
         return
 
 
-def hex_bytes(run: str) -> Iterator[bytes]:
-    """Yield what a hexadecimal run decodes to."""
-    digits = re.sub(r"0x|\\x|[ :,]", "", run)
-    yield bytes.fromhex(digits[: len(digits) // 2 * 2])
+def hex_bytes(run: str) -> bytes:
+    """Return what a hexadecimal run decodes to."""
+    digits = run.rstrip(" :,")
+    if not digits.isalnum() or "x" in digits:
+        digits = _HEX_MARK.sub("", digits)
+    return bytes.fromhex(digits[: len(digits) // 2 * 2])
 
 
 def hex_readings(run: str) -> Iterator[str]:
     """Yield what a hexadecimal run decodes to, as Latin-1."""
-    for reading in hex_bytes(run):
-        yield reading.decode("latin-1")
+    yield hex_bytes(run).decode("latin-1")
 
 
 def _decimal(run: str) -> Iterator[str]:

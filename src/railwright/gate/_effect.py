@@ -92,9 +92,18 @@ def effect_of(
         reused=counts["reused"],
         asked=counts["asked"],
         rules=dict(count.rules.most_common()),
+        actions=_actions(guard),
         guard_ms=(_percentile(count.checks_ms, 0.5), _percentile(count.checks_ms, 0.95)),
         answer_ms=_percentile(answers, 0.5),
     )
+
+
+def _actions(guard: Guard) -> dict[str, tuple[str, ...]]:
+    """The rules in force by what they do; a canary rule by what it does within its share."""
+    found: dict[str, list[str]] = {}
+    for rule in guard.plan.rules:
+        found.setdefault("shadow" if rule.mode == "shadow" else rule.action, []).append(rule.id)
+    return {action: tuple(names) for action, names in found.items()}
 
 
 def _answer_is_due(gate: GateVerdict) -> bool:

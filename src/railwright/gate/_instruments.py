@@ -34,10 +34,35 @@ class Instrument:
         if registration.get("scorer") != self.scorer:
             before = registration.get("scorer") or "another scorer"
             yield f"It is stale: its answers were judged by {before}, now by {self.scorer}."
-        if self.target is not None and dict(target) != dict(self.target):
-            before, now = _place(target), _place(self.target)
-            change = f"{before}, now it is {now}" if before != now else f"{now} as it was before"
-            yield f"It is stale: it measured the target {change}."
+        if self.target is not None:
+            yield from _target_changes(target, self.target)
+
+
+def _target_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Yield, in sentences, in what two targets differ: where and how they are asked, the guard."""
+    before, now = _place(old), _place(new)
+    keys = [key for key in {**old, **new} if key != "guard" and old.get(key) != new.get(key)]
+    if before != now:
+        yield f"It is stale: it measured the target {before}, now it is {now}."
+    elif keys:
+        yield f"It is stale: it measured the target {now} with another {', '.join(keys)}."
+    if old.get("guard") != new.get("guard"):
+        yield f"It is stale: {_guard_change(old.get('guard') or {}, new.get('guard') or {})}."
+
+
+def _guard_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    from railwright.guard import outline_changes  # of use behind a guard only
+
+    what = "; ".join(outline_changes(old, new)) if old and new else ""
+    return (
+        f"it was recorded behind {_plan(old)}, now it is {_plan(new)}{f' ({what})' if what else ''}"
+    )
+
+
+def _plan(guard: Mapping[str, Any]) -> str:
+    if not guard:
+        return "no guard"
+    return f"the guard plan {str(guard.get('plan', ''))[: len('sha256:') + 12]}"
 
 
 def _place(target: Mapping[str, Any]) -> str:

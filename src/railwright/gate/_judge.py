@@ -130,6 +130,11 @@ def judge(
     return _verdict(gate, outcome, reasons, claim, evidence, as_of, slices=slices, mend=mend)
 
 
+def set_aside(gate: Gate, why: str) -> GateVerdict:
+    """Return the verdict of a gate that does not apply to the system."""
+    return _verdict(gate, "not_applicable", (why,))
+
+
 def _claim(gate: Gate, plan: SequentialPlan, predicate: Mapping[str, Any]) -> Claim:
     claim = walk(
         plan,
@@ -396,6 +401,8 @@ def _verdict(
 
 def _blocks(gate: Gate, outcome: Outcome) -> bool:
     """Whether this outcome stops the release; a pass is shown as blocking where a fail would be."""
+    if outcome == "not_applicable":
+        return False
     return gate.blocks_on_inconclusive if outcome == "inconclusive" else gate.blocks_on_fail
 
 

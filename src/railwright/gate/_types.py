@@ -161,6 +161,8 @@ class GuardEffect(msgspec.Struct, frozen=True):
             ``answers_changed`` had something redacted or removed, ``flagged`` were only marked.
         reused: answers of the run without the guard that were used again; ``asked``: calls made.
         rules: how often each rule of the policy had a say.
+        actions: the policy's rules by what they do where they find something: an action, or
+            ``shadow`` for those that only watch.
         harmless: harmless sources that the guard stopped, question or answer, of those in the run.
         harmless_screened: harmless sources of which it stops a question, of all in the suites.
         guard_ms: time of all checks of one question, 50th and 95th percentile, in milliseconds.
@@ -182,6 +184,7 @@ class GuardEffect(msgspec.Struct, frozen=True):
     reused: int = 0
     asked: int = 0
     rules: dict[str, int] = {}
+    actions: dict[str, tuple[str, ...]] = {}
     guard_ms: tuple[float, float] = (0.0, 0.0)
     answer_ms: float = 0.0
 

@@ -10,7 +10,7 @@ from typing import Any
 from railwright import __version__
 from railwright.gate._evidence import PREREG, RESULT, EvidenceIndex, GateEvidence
 from railwright.gate._instruments import Instruments
-from railwright.gate._judge import Use, judge
+from railwright.gate._judge import Use, judge, set_aside
 from railwright.gate._plan import DEFAULT_SEED
 from railwright.gate._trust import trusted_keys
 from railwright.gate._types import GateVerdict, LedgerState, Outcome, Verdict
@@ -51,7 +51,7 @@ def decide_system(  # noqa: PLR0913 (the verdict's inputs, each named)
     absent = {**resolved.not_applicable, **(not_applicable or {})}
     gates = [gate for gate in resolved.gates if gate.id not in absent]
     verdicts, seeds = _judge_all(gates, system, subject, ledger, instruments, moment)
-    verdicts += [_not_applicable(gate, why) for gate, why in absent.values()]
+    verdicts += [set_aside(gate, why) for gate, why in absent.values()]
     state, integrity_ok = _ledger_state(ledger, system, subject)
     outcome, code = _overall(verdicts, integrity_ok, system.tier)
     return Verdict(
@@ -131,24 +131,6 @@ def _on_cases(verdicts: Sequence[GateVerdict], instruments: Instruments | None) 
         "ships; read them before relying on the gate."
         for name in names
     ]
-
-
-def _not_applicable(gate: Gate, why: str) -> GateVerdict:
-    return GateVerdict(
-        id=gate.id,
-        suite=gate.suite,
-        metric=gate.metric,
-        controls=tuple(gate.controls),
-        require=gate.require,
-        threshold=gate.requirement.number,
-        confidence=gate.confidence,
-        outcome="not_applicable",
-        blocking=False,
-        reasons=(why,),
-        title=gate.title,
-        file=gate.file,
-        line=gate.line,
-    )
 
 
 def _ledger_state(

@@ -7,8 +7,9 @@ functions, ``GuardMiddleware`` stands before an ASGI application that speaks the
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from railwright._lazy import lazy
 
 if TYPE_CHECKING:
     from railwright.guard._asgi import GuardMiddleware
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from railwright.guard._chat import ChatGuard, ChatOptions
     from railwright.guard._chat_stream import ChatStream
     from railwright.guard._decorators import GuardBlockedError, guarded
-    from railwright.guard._diff import PlanDiff, TrafficDiff, diff_plans, diff_traffic
+    from railwright.guard._diff import (
+        PlanDiff,
+        TrafficDiff,
+        diff_plans,
+        diff_traffic,
+        outline_changes,
+    )
     from railwright.guard._guard import Guard, Sink, Stream
     from railwright.guard._harden import Canary, Spotlight, spotlight
     from railwright.guard._plan import Plan, Rule
@@ -51,7 +58,7 @@ _PLACES = {
     "_calibrate": ("CalibrationRow", "calibrate", "read_rows"),
     "_calibration": ("Calibration", "CalibrationError", "read_calibration"),
     "_decorators": ("GuardBlockedError", "guarded"),
-    "_diff": ("PlanDiff", "TrafficDiff", "diff_plans", "diff_traffic"),
+    "_diff": ("PlanDiff", "TrafficDiff", "diff_plans", "diff_traffic", "outline_changes"),
     "_guard": ("Guard", "Sink", "Stream"),
     "_plan": ("Plan", "Rule"),
     "_policy": ("Policy", "default_policy", "load_policy", "parse_policy"),
@@ -70,7 +77,6 @@ _PLACES = {
     "_tests": ("TestResult", "run_tests"),
     "_types": ("ACTIONS", "STAGES", "Call", "Finding", "GuardError", "Reason", "Verdict"),
 }
-_HOME = {name: module for module, names in _PLACES.items() for name in names}
 
 __all__ = [
     "ACTIONS",
@@ -126,6 +132,7 @@ __all__ = [
     "intervention",
     "json_schemas",
     "load_policy",
+    "outline_changes",
     "parse_policy",
     "read_calibration",
     "read_rows",
@@ -137,12 +144,5 @@ __all__ = [
     "spotlight",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    # Each name is imported when it is first asked for: a service that only checks texts does not
-    # pay for calibration, tests and middleware.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"railwright.guard.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+# A service that only checks texts does not pay for calibration, tests and middleware.
+__getattr__ = lazy(__name__, _PLACES)

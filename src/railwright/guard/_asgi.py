@@ -25,8 +25,8 @@ from railwright.guard._chat import (
 )
 from railwright.guard._chat_stream import ChatStream
 from railwright.guard._guard import Guard
-from railwright.guard._places import leaves
-from railwright.guard._types import Call
+from railwright.guard._places import Arguments
+from railwright.guard._types import Call, GuardError
 from railwright.transport import SseParser
 
 Scope = MutableMapping[str, Any]
@@ -35,6 +35,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 CallOf = Callable[[Scope, dict[str, Any]], Call]
+SystemOf = Callable[[Scope, dict[str, Any]], str]
+PlantsOf = Callable[[Scope, dict[str, Any]], Sequence[str]]
 Headers = list[tuple[bytes, bytes]]
 
 PATHS = ("/chat/completions",)
@@ -56,8 +58,15 @@ class GuardMiddleware:
         conversation_header: header that names the conversation, which canary shares go by.
         channel: what rules know as the channel of these requests.
         call: a function of scope and body that says what is known instead of these headers.
+        system: the system prompt that the application adds behind the guard, or a function of scope
+            and body that says it. System messages of the request itself need not be named.
+        plants: values that no answer may hold (secrets of the prompt, canaries, facts of other
+            tenants), or such a function.
         max_body: bytes of the longest request and of the longest whole reply.
         options: how documents, roles and streams are treated, and what clients are told.
+
+    Raises:
+        GuardError: ``plants`` is one text.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword a setting
@@ -70,6 +79,8 @@ class GuardMiddleware:
         conversation_header: str = "x-conversation-id",
         channel: str = "api",
         call: CallOf | None = None,
+        system: str | SystemOf = "",
+        plants: Sequence[str] | PlantsOf = (),
         max_body: int = MAX_BODY,
         options: ChatOptions | None = None,
     ) -> None:
@@ -78,6 +89,9 @@ class GuardMiddleware:
         self._tenant, self._conversation = tenant_header.lower(), conversation_header.lower()
         self._channel, self._call_of, self._max_body = channel, call, max_body
         self._options = options or ChatOptions()
+        if isinstance(plants, str):
+            raise GuardError("plants is a list of texts", "write plants=[...]")
+        self._system, self._plants = system, plants
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -89,7 +103,7 @@ class GuardMiddleware:
             if raw is None:
                 return  # the client went away
             body = _request_body(scope, raw)
-            chat = ChatGuard(self.guard, self._call(scope, body), self._options)
+            chat = ChatGuard(self.guard, self._known(scope, body), self._options)
             allowed = await chat.request(body)
         except _RefusedError as error:
             await _send_json(send, error.status, error.body())
@@ -111,6 +125,15 @@ class GuardMiddleware:
         if scope["type"] != "http" or scope["method"] != "POST":
             return False
         return _SLASHES.sub("/", scope["path"]).rstrip("/").endswith(self._paths)
+
+    def _known(self, scope: Scope, body: dict[str, Any]) -> Call:
+        call, system, plants = self._call(scope, body), self._system, self._plants
+        told = system if isinstance(system, str) else system(scope, body)
+        own = plants(scope, body) if callable(plants) else plants
+        if not (told or own):
+            return call
+        known = "\n\n".join(text for text in (call.system, told) if text)
+        return msgspec.structs.replace(call, system=known, plants=(*call.plants, *own))
 
     def _call(self, scope: Scope, body: dict[str, Any]) -> Call:
         if self._call_of is not None:
@@ -248,10 +271,12 @@ async def _checked_body(chat: ChatGuard, raw: bytes) -> bytes:
         return (await chat.plain(raw.decode("utf-8", "replace"))).encode()
     if isinstance(body, dict) and isinstance(body.get("choices"), list):
         return msgspec.json.encode(await chat.reply(body))
-    box = [body]
-    for place in list(leaves(box, "output")):
+    box = {"body": body}
+    texts = Arguments(box, "body")
+    for place in texts.places("output"):
         await chat.side(place)
-    return msgspec.json.encode(box[0])
+    texts.store()
+    return msgspec.json.encode(box["body"])
 
 
 class _Events:

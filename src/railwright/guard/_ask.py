@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
-from railwright.detectors import Context, Detection, Detector, DetectorUnavailable, resolve
+from railwright.detectors import Context, Detection, Detector, DetectorUnavailable, candidates
 from railwright.guard._decide import Answer, Failure, checked
 from railwright.guard._settle import RuleSource, scan_whole
 
@@ -67,7 +67,7 @@ def failure_of(error: BaseException, name: str) -> Failure:
 def ask(detector: Detector, name: str, text: str, context: Context) -> Answer:
     """Ask in line; an exception becomes a failure."""
     try:
-        return checked(text, detector.detect(text, context), name)
+        return checked(text, candidates(detector, text, context), name)
     except Exception as error:  # noqa: BLE001 - whatever a detector raises is a verdict
         return failure_of(error, name)
 
@@ -99,7 +99,7 @@ def ask_engines(
     try:
         found = scan_whole([engine for _, engine in engines], text)
         for (name, _), items in zip(engines, found, strict=True):
-            answers[name] = checked(text, resolve(items), name)
+            answers[name] = checked(text, items, name)
     except Exception as error:  # noqa: BLE001 - whatever a rule engine raises is a verdict
         failure = failure_of(error, ", ".join(name for name, _ in engines))
         answers.update((name, failure) for name, _ in engines)
@@ -117,7 +117,7 @@ class Beside:
 
     def start(self, name: str, detector: Detector, deadline_s: float) -> None:
         """Start one; ``deadline_s`` of 0 waits without end."""
-        future = start_thread(name, lambda: detector.detect(self._text, self._context))
+        future = start_thread(name, lambda: candidates(detector, self._text, self._context))
         self._waiting[name] = (future, deadline_s)
 
     def collect(self, answers: dict[str, Answer], timings: dict[str, float]) -> None:
@@ -186,7 +186,7 @@ async def ask_async(
             native = getattr(detector, "adetect", None)
             if native is not None:
                 return checked(text, await native(text, context), name)
-            future = start_thread(name, lambda: detector.detect(text, context))
+            future = start_thread(name, lambda: candidates(detector, text, context))
             if future is None:
                 return _too_many(name)
             return checked(text, await asyncio.wrap_future(future), name)

@@ -110,15 +110,14 @@ def _scores(guard: Guard, row: CalibrationRow) -> Scores:
         name = rule.detector
         if name not in answers:
             detector = guard.plan.detectors[name]
-            answers[name] = ask(detector, name, row.text, row.call.context())
+            answers[name] = ask(detector, name, row.text, guard.plan.context(row.call))
         answer = failure or answers[name]
         if isinstance(answer, Failure):
             mend = "rates are measured over whole traffic only; mend the detector, then try again"
             raise GuardError(f"rule {rule.id} gave no answer: {answer.detail}", mend)
         open_rule = msgspec.structs.replace(rule, threshold=0.0)
         scores[rule.id] = max(
-            (found.score for found in answer if open_rule.accepts(row.text, found)),
-            default=_NO_FINDING,
+            (found.score for found in open_rule.accepted(row.text, answer)), default=_NO_FINDING
         )
     return scores
 

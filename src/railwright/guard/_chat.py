@@ -27,6 +27,7 @@ from railwright.guard._types import Action, Call, Verdict
 
 REMOVED = "[removed by a safety rule]"
 """Stands for an untrusted text (document, tool result) that was stopped."""
+SYSTEM_ROLES = ("system", "developer")
 _UNTRUSTED = ("retrieved", "tool_result")
 FILTERED = "content_filter"
 
@@ -134,7 +135,10 @@ class ChatGuard:
         for item in arguments:
             item.store()
         self.call = msgspec.structs.replace(
-            self.call, prompt=prompt_of(body), passages=tuple(passages_of(body))
+            self.call,
+            prompt=prompt_of(body),
+            passages=tuple(passages_of(body)),
+            system=system_of(body, self.call.system),
         )
         return self.tally.stopped is None
 
@@ -249,6 +253,22 @@ def prompt_of(body: dict[str, Any]) -> str:
                 text for found in message_texts(message, frozenset()) for text in _strings(found)
             )
     return ""
+
+
+def system_of(body: dict[str, Any], known: str = "") -> str:
+    """The system prompt in force: what is known of it, then what the request itself says."""
+    texts = [known]
+    for message in _messages(body):
+        if message.get("role") in SYSTEM_ROLES:
+            given = {"content": message.get("content")}
+            found = [t for item in message_texts(given, frozenset()) for t in _strings(item)]
+            texts.append("".join(found))
+    # The same text may come in two ways, or be known already.
+    kept: list[str] = []
+    for text in texts:
+        if text.strip() and not any(text in other for other in kept):
+            kept.append(text)
+    return "\n\n".join(kept)
 
 
 def tools_of(body: dict[str, Any]) -> dict[str, Any]:

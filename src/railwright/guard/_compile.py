@@ -12,8 +12,10 @@ from railwright import detectors
 from railwright.detectors import Detector, MissingExtraError
 from railwright.guard._calibration import Calibration
 from railwright.guard._condition import Condition, ConditionError, compile_condition
+from railwright.guard._exceptions import Exceptions, exceptions_of, fault_of
 from railwright.guard._labels import is_hosted, known_labels
 from railwright.guard._plan import Plan, Rule, StagePlan, stage_plan
+from railwright.guard._policy_secrets import PolicySecrets, read_secrets
 from railwright.guard._types import STAGES, TIER_NAMES, Action, Fail, Mode, Stage
 from railwright.system import ManifestError, Positions, Problem, closest
 
@@ -67,8 +69,18 @@ class _Compiler:
             )
         )
 
+    def secrets(self) -> PolicySecrets:
+        """The values that the policy declares secret."""
+
+        def complain(message: str, mend: str, place: int, key: str) -> None:
+            self.complain("secret", message, mend, "secrets", place, key)
+
+        return read_secrets(self.source.file.secrets, self.source.folder, complain)
+
     def rules(self) -> list[Rule]:
         """Every rule of the tier: inherited ones first, those of the same id replaced in place."""
+        for place, text in enumerate(self.source.file.exempt):
+            self._sound(text, "except", place)
         own = {entry.id: (entry, place) for place, entry in enumerate(self.source.file.rules)}
         for place, entry in enumerate(self.source.file.rules):
             if own[entry.id][1] != place:
@@ -126,11 +138,23 @@ class _Compiler:
             tenants=frozenset(entry.tenants),
             channels=frozenset(entry.channels),
             when=condition,
-            exempt=frozenset(text.casefold() for text in entry.exempt),
+            exempt=self._exempt(entry, loc),
             replacement=entry.replace or "",
             message=entry.message or "",
             slow=slow,
         )
+
+    def _exempt(self, entry: RuleEntry, loc: tuple[str | int, ...]) -> Exceptions | None:
+        """What the rule and the policy except. The policy's own entries are examined once."""
+        for place, text in enumerate(entry.exempt):
+            self._sound(text, *loc, "except", place)
+        texts = (*entry.exempt, *self.source.file.exempt)
+        return exceptions_of(texts) if texts else None
+
+    def _sound(self, text: str, *loc: str | int) -> None:
+        if fault := fault_of(text):
+            message, mend = fault
+            self.complain("bad-exception", f"`except` cannot be {text!r}: {message}", mend, *loc)
 
     def _fail(
         self, name: str, entry: RuleEntry, action: Action, loc: tuple[str | int, ...]
@@ -238,7 +262,7 @@ def compile_plan(source: Resolved) -> Plan:
         ManifestError: with every problem.
     """
     compiler = _Compiler(source)
-    rules = compiler.rules()
+    rules, secrets = compiler.rules(), compiler.secrets()
     if compiler.problems:
         raise ManifestError(sorted(compiler.problems, key=lambda p: (p.line, p.column)))
     file = source.file
@@ -250,15 +274,28 @@ def compile_plan(source: Resolved) -> Plan:
         stages={stage: _stage(rules, stage) for stage in STAGES},
         detectors=used,
         configured={
-            name: {"kind": entry.kind, **entry.options}
+            name: {"kind": entry.kind, **_shown(entry.options, used[name])}
             for name, entry in file.detectors.items()
             if name in used
         },
+        secrets=secrets,
         max_chars=file.limits.max_chars,
         on_limit=cast("Fail", at_tier(file.limits.on_limit, source.tier)),
         message=_message(source),
         source=source.name,
     )
+
+
+def _shown(options: dict[str, Any], detector: Detector) -> dict[str, Any]:
+    """Options as a plan shows them: of what must stay inside, how many there are.
+
+    The version of the detector tells when they change.
+    """
+    kept = getattr(detector, "secret_options", ())
+    return {
+        name: f"{1 if isinstance(value, str) else len(value)} kept" if name in kept else value
+        for name, value in options.items()
+    }
 
 
 def _message(source: Resolved) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from railwright.detectors import Detection
+from railwright.detectors import Detection, joined
 from railwright.guard._edits import Edit, apply_edits, edits_of
 from railwright.guard._lots import in_share
 from railwright.guard._plan import Plan, Rule, StagePlan
@@ -122,7 +122,8 @@ def decide(
             detail = "not asked: the text was blocked already"
             reasons.append(Reason(rule.id, "skipped", "allow", enforced, detail))
         elif answer:
-            hits = [rule.finding(d, enforced=enforced) for d in answer if rule.accepts(text, d)]
+            counted = joined(plan.detectors[rule.detector], rule.accepted(text, answer))
+            hits = [rule.finding(item, enforced=enforced) for item in counted]
             if hits:
                 found += ((rule, hit) for hit in hits)
                 reasons.append(Reason(rule.id, "hit", rule.action, enforced))

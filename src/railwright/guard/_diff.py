@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -62,6 +62,29 @@ def diff_plans(old: Plan, new: Plan) -> PlanDiff:
     )
 
 
+def outline_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What differs between two plans of which only ``Plan.outline`` is known, in short phrases.
+
+    Empty where the digests differ but the outlines do not say in what.
+    """
+    phrases = [
+        f"{key} {old.get(key)} became {new.get(key)}"
+        for key in ("policy", "tier")
+        if key in old and old[key] != new.get(key)
+    ]
+    for kind in ("rules", "detectors", "settings"):
+        before, after = old.get(kind), new.get(kind)
+        if before is None or after is None:
+            continue
+        found = {
+            "changed": [n for n in before if n in after and before[n] != after[n]],
+            "added": [n for n in after if n not in before],
+            "removed": [n for n in before if n not in after],
+        }
+        phrases += [f"{kind} {how}: {', '.join(names)}" for how, names in found.items() if names]
+    return phrases
+
+
 def diff_traffic(old: Guard, new: Guard, rows: Sequence[CalibrationRow]) -> TrafficDiff:
     """Run both guards over the same texts and count how actions move.
 
@@ -88,4 +111,5 @@ def diff_traffic(old: Guard, new: Guard, rows: Sequence[CalibrationRow]) -> Traf
 
 
 def _fields(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    return {key: (old[key], new.get(key)) for key in old if old[key] != new.get(key)}
+    keys = dict.fromkeys((*old, *new))
+    return {k: (old.get(k), new.get(k)) for k in keys if old.get(k) != new.get(k)}

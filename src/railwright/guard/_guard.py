@@ -153,7 +153,8 @@ class Guard:
             raise GuardError("this guard was not loaded from a file", "use Guard.load(path)")
         with self._reloading:
             plan = load_policy(self._path).plan(self._tier)
-            changed = plan.digest != self._plan.digest
+            before = self._plan
+            changed = (plan.digest, plan.secrets) != (before.digest, before.secrets)
             self._plan = plan
         return changed
 
@@ -226,7 +227,7 @@ class Guard:
     def _ask(self, plan: Plan, stage: Stage, text: str, call: Call, chosen: list[Chosen]) -> Asked:
         answers: dict[str, Answer] = {}
         timings: dict[str, float] = {}
-        context = call.context()
+        context = plan.context(call)
         fast, slow = _split(plan, stage, chosen)
         _ask_fast(plan, fast, text, context, answers, timings)
         if not slow:
@@ -246,7 +247,7 @@ class Guard:
 
         answers: dict[str, Answer] = {}
         timings: dict[str, float] = {}
-        context = call.context()
+        context = plan.context(call)
         fast, slow = _split(plan, stage, chosen)
         if len(text) < LONG_TEXT:
             _ask_fast(plan, fast, text, context, answers, timings)
@@ -311,7 +312,7 @@ def is_blocked(chosen: list[Chosen], answers: dict[str, Answer], text: str) -> b
         answer = answers.get(rule.detector)
         if not enforced or rule.action != "block" or isinstance(answer, Failure):
             continue
-        if any(rule.accepts(text, found) for found in answer or ()):
+        if rule.accepted(text, answer or ()):
             return True
     return False
 
@@ -334,10 +335,13 @@ def _ask_fast(
     """Ask fast detectors; a long text is cut for rule packs where a stream would cut it."""
     from railwright.guard._settle import CAP
 
-    engines = []
+    engines = {}
     if len(text) > CAP:
-        engines = [name for name in names if hasattr(plan.detectors[name], "engine")]
+        from railwright.guard._sources import NOTHING, source_of
+
+        found = ((name, source_of(plan.detectors[name], context)) for name in names)
+        engines = {name: s for name, s in found if s is not None and s is not NOTHING}
     if engines:
-        ask_engines([(n, plan.detectors[n].engine) for n in engines], text, answers, timings)  # type: ignore[attr-defined]
+        ask_engines(list(engines.items()), text, answers, timings)
     others = [(name, plan.detectors[name]) for name in names if name not in engines]
     ask_all(others, text, context, answers, timings)

@@ -79,6 +79,28 @@ class JsonReader:
             parts.append("" if item.is_object else f"[{max(0, item.count - 1)}]")
         return "".join(parts)
 
+    @property
+    def wanted(self) -> str:
+        """What must follow for the value to be complete; empty once it is."""
+        top = self._stack[-1] if self._stack else None
+        end = "'}'" if top is not None and top.is_object else "']'"
+        first = top is not None and top.count == 0
+        return {
+            self._after_all: "",
+            self._in_string: "the end of the string",
+            self._want_colon: "':'",
+            self._after_value: f"',' or {end}",
+            self._want_key: f"a key or {end}" if first else "a key",
+            self._want_value: f"a value or {end}" if first and end == "']'" else "a value",
+            self._want_item: "a value",
+            self._in_word: f"{_WORDS.get(''.join(self._token[:1]))!r}",
+            self._in_number: self._rest_of_number(f"',' or {end}" if top else ""),
+        }[self._state]
+
+    def _rest_of_number(self, then: str) -> str:
+        complete = _NUMBER.fullmatch("".join(self._token))
+        return then if complete else "the rest of a number"
+
     def feed(self, text: str) -> None:
         """Read a piece.
 
@@ -241,7 +263,7 @@ class JsonReader:
         word = _WORDS[self._token[0]]
         so_far = "".join(self._token)
         if not word.startswith(so_far):
-            raise ImpossibleError(f"{so_far!r} is no value")
+            raise ImpossibleError(f"{so_far!r} stands where {word!r} must")
         if word == so_far:
             self._finish(json.loads(word))
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -107,6 +108,9 @@ ModeEntry = Annotated[
 ]
 
 
+_EXCEPT = "Texts that are no finding; one star stands for part of a word: '*@shop.example'"
+
+
 class RuleEntry(Model):
     """One rule: what is looked for where, and what follows."""
 
@@ -128,7 +132,7 @@ class RuleEntry(Model):
     tenants: Texts = ()
     channels: Texts = ()
     when: Text | None = Field(default=None, description="A condition in CEL")
-    exempt: Texts = Field(default=(), alias="except", description="Texts that are no finding")
+    exempt: Texts = Field(default=(), alias="except", description=_EXCEPT)
     replace: str | None = Field(default=None, alias="with", description="Stands for the span")
     message: Text | None = None
     about: Text | None = None
@@ -157,6 +161,35 @@ class DetectorEntry(Model):
     def options(self) -> dict[str, Any]:
         """What the detector is told."""
         return self.model_extra or {}
+
+
+class SecretEntry(Model):
+    """Values that no answer may hold, by where they are kept."""
+
+    id: Slug
+    env: Text | None = Field(default=None, description="The variable that holds the value")
+    file: Text | None = Field(
+        default=None, description="A file of values, one a line; from the folder of the policy"
+    )
+    pattern: Text | None = Field(
+        default=None, description="What of the file is a value: the first group of each match"
+    )
+    prompt: Text | None = Field(
+        default=None, description="What of the system prompt of a call is a value: a pattern"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SecretEntry:
+        if sum(place is not None for place in (self.env, self.file, self.prompt)) != 1:
+            raise ValueError("write `env: NAME`, `file: PATH` or `prompt: PATTERN`")
+        if self.pattern is not None and self.file is None:
+            raise ValueError("`pattern` says what of a `file` is the value")
+        for key, pattern in (("pattern", self.pattern), ("prompt", self.prompt)):
+            try:
+                re.compile(pattern or "")
+            except re.error as error:
+                raise ValueError(f"`{key}` is no expression: {error}") from None
+        return self
 
 
 class Defaults(Model):
@@ -220,9 +253,17 @@ class PolicyFile(Model):
         default=None, description="Start from the default rules; rules of the same id replace them"
     )
     off: Texts = Field(default=(), description="Ids of inherited rules that are left out")
+    exempt: Texts = Field(
+        default=(),
+        alias="except",
+        description="Own addresses and numbers, which no rule counts, as `except` of a rule",
+    )
     calibration: Text | None = Field(default=None, description="File of `guard calibrate --out`")
     detectors: dict[Slug, DetectorEntry] = Field(
         default={}, description="Detectors with options, by the name that rules call them by"
+    )
+    secrets: tuple[SecretEntry, ...] = Field(
+        default=(), description="Planted in every call: values that no answer may hold"
     )
     defaults: Defaults = Defaults()
     limits: Limits = Limits()

@@ -19,6 +19,8 @@ OUTPUT_FIELDS = ("content", "refusal", "reasoning_content", "reasoning")
 """Fields of a reply's message that hold what the model wrote."""
 ARGUMENTS = ("arguments", "input")
 """Where a call holds what the tool gets: that of a function, and that of a custom tool."""
+#: Numbers from here on are read as text: cards and accounts, but no times in seconds.
+_LONG, _LONGEST = 10**11, 10**30
 _KNOWN = frozenset({"role", "id", "type", "name", "index", "tool_calls", "function_call"})
 
 
@@ -54,8 +56,47 @@ class Parts(NamedTuple):
     places: tuple[Place, ...]
 
 
+class _Number:
+    """A number of a mapping or list, read as text; another text takes its place."""
+
+    def __init__(self, holder: Any) -> None:
+        self._holder = holder
+
+    def __getitem__(self, key: Any) -> str:
+        return str(int(self._holder[key]))
+
+    def __setitem__(self, key: Any, text: str) -> None:
+        self._holder[key] = text
+
+
+class _Names:
+    """The keys of a mapping; others are put in their place at the end, for values stand at them."""
+
+    def __init__(self, holder: dict[str, Any]) -> None:
+        self._holder = holder
+        self._others: dict[str, str] = {}
+
+    def __getitem__(self, key: str) -> str:
+        return self._others.get(key, key)
+
+    def __setitem__(self, key: str, text: str) -> None:
+        self._others[key] = text
+
+    def rename(self) -> None:
+        """Put the other keys there, in the same order; those that would be alike are counted."""
+        if not self._others:
+            return
+        items = list(self._holder.items())
+        self._holder.clear()
+        for key, value in items:
+            name, number = self[key], 2
+            while name in self._holder:
+                name, number = f"{self[key]} {number}", number + 1
+            self._holder[name] = value
+
+
 class Arguments:
-    """The arguments of a tool call: JSON text whose strings are checked one by one."""
+    """The arguments of a tool call: JSON text whose texts are checked one by one."""
 
     def __init__(self, holder: dict[str, Any], key: str = "arguments") -> None:
         self._holder, self._key = holder, key
@@ -70,6 +111,7 @@ class Arguments:
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             self._value, self._parsed = raw, False
         self._box = [self._value]
+        self._names: list[_Names] = []
 
     @property
     def tool(self) -> str:
@@ -77,11 +119,20 @@ class Arguments:
         return str(self._holder.get("name") or "")
 
     def places(self, stage: Stage) -> list[Place]:
-        """Every string in the arguments, keys too; the raw text where it is no JSON."""
-        return list(leaves(self._box, stage, keys=True))
+        """Every string, key and long number in the arguments; the raw text where it is no JSON."""
+        found = list(leaves(self._box, stage))
+        for holder in _holders(self._box):
+            pairs = list(holder.items() if isinstance(holder, dict) else enumerate(holder))
+            found += [Place(stage, _Number(holder), k) for k, v in pairs if _is_long(v)]
+            if isinstance(holder, dict):
+                self._names.append(_Names(holder))
+                found += [Place(stage, self._names[-1], key) for key, _ in pairs]
+        return found
 
     def store(self) -> None:
         """Write changed arguments back in the form they came in; others stay to the letter."""
+        for names in self._names:
+            names.rename()
         value = self._box[0]
         if self._parsed and isinstance(self._holder.get(self._key), str):
             encoded = msgspec.json.encode(value)
@@ -91,19 +142,28 @@ class Arguments:
         self._holder[self._key] = value
 
 
-def leaves(holder: Any, stage: Stage, *, keys: bool = False) -> Iterator[Place]:
-    """Yield every string below a list or mapping; with ``keys`` the keys of mappings as well."""
+def _is_long(value: Any) -> bool:
+    """Say whether a value is a number long enough to be one of a card, an account or a phone."""
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return whole and _LONG <= abs(value) < _LONGEST
+
+
+def _holders(holder: Any) -> Iterator[Any]:
+    """Yield every list and mapping below a list or mapping, itself too."""
     stack = [holder]
     while stack:
         item = stack.pop()
-        pairs = list(item.items()) if isinstance(item, dict) else list(enumerate(item))
-        for key, value in pairs:
+        yield item
+        inner = item.values() if isinstance(item, dict) else item
+        stack.extend(value for value in inner if isinstance(value, dict | list))
+
+
+def leaves(holder: Any, stage: Stage) -> Iterator[Place]:
+    """Yield every string below a list or mapping."""
+    for item in _holders(holder):
+        for key, value in list(item.items() if isinstance(item, dict) else enumerate(item)):
             if isinstance(value, str):
                 yield Place(stage, item, key)
-            elif isinstance(value, dict | list):
-                stack.append(value)
-            if keys and isinstance(key, str):
-                yield Place(stage, [key], 0)
 
 
 def message_texts(message: dict[str, Any], trusted: frozenset[str]) -> Iterator[Place | Parts]:

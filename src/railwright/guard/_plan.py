@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
+from itertools import accumulate
 from typing import Any
 
 import msgspec
 
-from railwright.detectors import Detection, Detector, counts
+from railwright.detectors import Context, Detection, Detector, counts
 from railwright.guard._condition import Condition
+from railwright.guard._exceptions import Exceptions
+from railwright.guard._policy_secrets import NO_SECRETS, PolicySecrets, planted_in
 from railwright.guard._types import Action, Call, Fail, Finding, Mode, Stage
 
 
@@ -24,7 +28,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         share: share of conversations in which a canary rule is enforced.
         deadline_s: seconds until the detector's answer is no longer waited for; 0 means no end.
         replacement: stands for the span; "" means ``[LABEL]`` for ``redact``.
-        exempt: casefolded texts that are no finding.
+        exempt: texts that are no finding.
         slow: whether the detector runs beside the others, with a deadline.
     """
 
@@ -43,16 +47,25 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     tenants: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     when: Condition | None = None
-    exempt: frozenset[str] = frozenset()
+    exempt: Exceptions | None = None
     replacement: str = ""
     message: str = ""
     slow: bool = False
 
-    def accepts(self, text: str, found: Detection) -> bool:
-        """Whether a detection in ``text`` counts for this rule."""
-        if not counts(found, self.threshold, self.labels):
-            return False
-        return not self.exempt or text[found.start : found.end].casefold() not in self.exempt
+    def accepted(self, text: str, found: Sequence[Detection]) -> list[Detection]:
+        """Return those of a detector's ``candidates`` in ``text`` that count for this rule.
+
+        An exempt text is exempt as a whole: what is found within it does not count either.
+        """
+        chosen = [item for item in found if counts(item, self.threshold, self.labels)]
+        if self.exempt is None or not chosen:
+            return chosen
+        spared = [
+            (item.start, item.end)
+            for item in found
+            if self.exempt.cover(text[item.start : item.end])
+        ]
+        return _outside(spared, chosen) if spared else chosen
 
     def finding(self, found: Detection, *, enforced: bool = True) -> Finding:
         """Return a detection as a finding of this rule."""
@@ -98,7 +111,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
             "tenants": sorted(self.tenants),
             "channels": sorted(self.channels),
             "when": self.when.source if self.when else "",
-            "except": sorted(self.exempt),
+            "except": self.exempt.entries if self.exempt else [],
             "with": self.replacement,
             "message": self.message,
         }
@@ -125,6 +138,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A policy for one tier: what ``Guard`` runs. Built once, never changed.
 
     ``configured`` holds kind and options of the detectors that the policy itself configures.
+    ``secrets`` are planted in every call; where they are kept is part of the digest, their values
+    are not.
     """
 
     id: str
@@ -137,6 +152,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     message: str
     source: str = ""
     configured: Mapping[str, Mapping[str, Any]] = {}
+    secrets: PolicySecrets = NO_SECRETS
+
+    def context(self, call: Call) -> Context:
+        """What detectors are told about a call."""
+        own, context = self.secrets.values, call.context()
+        if call.system:
+            own = (*own, *planted_in(call.system, self.secrets.patterns))
+        return msgspec.structs.replace(context, plants=(*call.plants, *own)) if own else context
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -146,12 +169,45 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def digest(self) -> str:
         """``sha256:`` over everything that can change a verdict, detector versions included."""
-        body = msgspec.json.encode(self.described(), order="deterministic")
-        return f"sha256:{sha256(body).hexdigest()}"
+        return f"sha256:{_hex_digest(self.described())}"
+
+    @cached_property
+    def excepted(self) -> frozenset[str]:
+        """Entries of ``except:`` that hold for every rule: those of the policy itself."""
+        each = [frozenset(rule.described()["except"]) for rule in self.rules]
+        return frozenset.intersection(*each) if each else frozenset()
+
+    @cached_property
+    def outline(self) -> dict[str, Any]:
+        """Short digests of its pieces, by which it can be said later what changed in a policy.
+
+        They tell what differs and hold nothing of what the policy says.
+        """
+        settings = {
+            key: value
+            for key, value in self.described().items()
+            if key not in ("id", "tier", "detectors", "rules")
+        }
+        settings["except"] = sorted(self.excepted)
+        return {
+            "policy": self.id,
+            "plan": self.digest,
+            "tier": self.tier,
+            "rules": {rule.id: _short_digest(self._own(rule)) for rule in self.rules},
+            "detectors": {name: _short_digest(found) for name, found in self.versions.items()},
+            "settings": {key: _short_digest(value) for key, value in settings.items()},
+        }
+
+    def _own(self, rule: Rule) -> dict[str, Any]:
+        """A rule without what the policy excepts for all of them."""
+        told = rule.described()
+        return {**told, "except": sorted(set(told["except"]) - self.excepted)}
 
     def described(self) -> dict[str, Any]:
         """The plan as plain values."""
-        configured = {"configured": self.configured} if self.configured else {}
+        configured: dict[str, Any] = {"configured": self.configured} if self.configured else {}
+        if self.secrets.kept:
+            configured["secrets"] = self.secrets.kept
         return {
             "schema": "guard-plan/v1",
             "id": self.id,
@@ -162,6 +218,27 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             "message": self.message,
             "rules": [rule.described() for rule in self.rules],
         }
+
+
+def _hex_digest(value: Any) -> str:
+    return sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
+
+
+def _short_digest(value: Any) -> str:
+    return _hex_digest(value)[:12]
+
+
+def _outside(spans: list[tuple[int, int]], found: Iterable[Detection]) -> list[Detection]:
+    """Return the detections that lie within none of the spans; near linear in both."""
+    spans.sort()
+    starts = [start for start, _ in spans]
+    ends = list(accumulate((end for _, end in spans), max))
+    out = []
+    for item in found:
+        before = bisect_right(starts, item.start)
+        if not before or ends[before - 1] < item.end:
+            out.append(item)
+    return out
 
 
 def stage_plan(rules: list[Rule]) -> StagePlan:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from railwright.detectors import Detection, resolve
+from railwright.detectors import Detection, joined
 from railwright.guard._ask import failure_of
 from railwright.guard._decide import (
     Answer,
@@ -23,6 +23,7 @@ from railwright.guard._decide import (
 from railwright.guard._edits import apply_edits
 from railwright.guard._plan import Rule
 from railwright.guard._settle import RuleSource, Settled, Settling
+from railwright.guard._sources import NOTHING, source_of
 from railwright.guard._types import (
     FAIL_ACTION,
     Call,
@@ -49,15 +50,14 @@ def open_rule_stream(guard: Guard, stage: Stage, call: Call) -> RuleStream | Non
     """
     plan = guard.plan
     chosen = choose(plan, stage, call, guard.key, shadow=guard.mode == "shadow")
-    sources = {}
-    for name in names_of(chosen):
-        source = getattr(plan.detectors[name], "engine", None)
-        if source is not None and hasattr(source, "safe_cut"):
-            sources[name] = source
+    context = plan.context(call)
+    known = {name: source_of(plan.detectors[name], context) for name in names_of(chosen)}
     for rule, enforced, failure in chosen:
         acts = rule.action in (*_CHANGING, *_STOPPING)
-        if enforced and acts and (failure or rule.detector not in sources):
+        if enforced and acts and (failure or known[rule.detector] is None):
             return None
+    # A detector that has nothing to look for is asked at the end, as those that need all of it.
+    sources = {n: s for n, s in known.items() if s is not None and s is not NOTHING}
     return RuleStream(guard, stage, call, chosen, sources)
 
 
@@ -155,16 +155,12 @@ class RuleStream:
         """Return what a settled part becomes, and whether a rule stops the stream in it."""
         hits: list[tuple[Rule, Finding]] = []
         for name, raw in zip(self._names, part.found, strict=True):
-            resolved = resolve(raw)
-            self._found[name] += resolved
+            self._found[name] += raw
+            here = [_moved(found, -part.start) for found in raw]
             for rule, enforced, _ in self._chosen:
-                if rule.detector == name:
-                    here = (_moved(found, -part.start) for found in resolved)
-                    hits += (
-                        (rule, rule.finding(found, enforced=enforced))
-                        for found in here
-                        if rule.accepts(part.text, found)
-                    )
+                if here and rule.detector == name:
+                    counted = joined(self._plan.detectors[name], rule.accepted(part.text, here))
+                    hits += ((rule, rule.finding(item, enforced=enforced)) for item in counted)
         self._done += len(part.text)
         edits = edits_for(hits)
         stops = [f.start for _, f in hits if f.enforced and f.action in _STOPPING]

@@ -22,7 +22,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         "guard-verdict-v1": publish(
             "guard-verdict-v1",
             "What `guard check --json` prints",
-            _with_rules(msgspec.json.schema(Verdict)),
+            _as_printed(msgspec.json.schema(Verdict)),
         ),
         "guard-calibration-v1": publish(
             "guard-calibration-v1",
@@ -32,20 +32,15 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     }
 
 
-def _with_rules(schema: dict[str, Any]) -> dict[str, Any]:
-    """Add the list of rule ids, which ``Verdict.to_dict`` works out."""
+def _as_printed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Do to the schema of a verdict what ``Verdict.to_dict`` does to its values."""
     verdict = schema["$defs"]["Verdict"]
-    rules = {"type": "array", "items": {"type": "string"}}
-    verdict = {
-        **verdict,
-        "properties": {**verdict["properties"], "rules": rules, "spans": _SPANS},
-        "required": [*verdict["required"], "rules", "spans"],
+    rest = dict(verdict["properties"])
+    properties = {
+        "action": rest.pop("action"),
+        "rules": {"type": "array", "items": {"type": "string"}},
+        "spans": rest.pop("detections"),
+        **rest,
     }
+    verdict = {**verdict, "properties": properties, "required": list(properties)}
     return {**schema, "$defs": {**schema["$defs"], "Verdict": verdict}}
-
-
-_SPANS: dict[str, Any] = {
-    "type": "array",
-    "description": "Start and end (exclusive) of each enforced finding, in characters",
-    "items": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
-}

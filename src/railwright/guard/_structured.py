@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 from railwright.detectors import MissingExtraError
+from railwright.guard._broken_json import find_break
 from railwright.guard._json_stream import JsonReader
 from railwright.guard._repair import repair
 from railwright.guard._shape import ImpossibleError, Place, Shape
@@ -95,7 +96,7 @@ class Structured:
         try:
             value = _extra("jiter").from_json(body.encode("utf-8", "surrogatepass"))
         except ValueError as error:
-            return Outcome(None, (Problem("$", f"not JSON: {error}"),), text)
+            return Outcome(None, (_no_json(text, body, error),), text)
         problems = tuple(self._problems(value))
         if problems:
             return Outcome(None, problems, text)
@@ -264,6 +265,14 @@ class StructuredStream:
     def close(self) -> Outcome:
         """Return the outcome of the whole answer; an impossible one is repaired if it can be."""
         return self._structured.check_or_repair(self.text)
+
+
+def _no_json(text: str, body: str, error: ValueError) -> Problem:
+    """Say where the JSON that an answer holds breaks, in the places of the answer itself."""
+    opened = _FENCE_OPEN.match(text)
+    start = opened.end() if opened else len(text) - len(text.lstrip())
+    found = find_break(text, start, start + len(body))
+    return Problem(*found) if found else Problem("$", f"not JSON: {error}")
 
 
 def _unfenced(text: str) -> str:

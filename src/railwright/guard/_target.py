@@ -59,10 +59,9 @@ class GuardedTarget:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """That of the target which is called, with the guard's plan."""
-        plan = self._guard.plan
+        """That of the target which is called, with the outline of the guard's plan."""
         called = self._live or self._target
-        return {**called.identity, "guard": {"plan": plan.digest, "tier": plan.tier}}
+        return {**called.identity, "guard": self._guard.plan.outline}
 
     def wire(self, request: Request) -> bytes:
         """What would be sent were no rule to change it."""

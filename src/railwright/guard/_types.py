@@ -194,8 +194,10 @@ class Verdict(msgspec.Struct, frozen=True):
         return any(reason.kind in ("error", "timeout", "limit") for reason in self.reasons)
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict as plain values; the checked text itself is in it only after redaction."""
+        """The verdict as plain values; the checked text itself is in it only after redaction.
+
+        ``detections`` are called ``spans`` there, and ``rules`` holds the ``rule_ids``.
+        """
         body: dict[str, Any] = msgspec.to_builtins(self)
-        body["rules"] = list(self.rule_ids)
-        body["spans"] = [[found.start, found.end] for found in self.detections]
-        return body
+        spans = body.pop("detections")
+        return {"action": body.pop("action"), "rules": list(self.rule_ids), "spans": spans, **body}

@@ -6,7 +6,20 @@ from html import escape
 
 from railwright.gate import Bounds, GateChange, GateVerdict, Verdict
 from railwright.report._svg import Interval, interval_chart
+from railwright.report._table import table_of
 from railwright.report._text import MARKS, guard_sentences, points, rate
+
+_COLUMNS = (
+    "gate",
+    "without the guard",
+    "with the guard",
+    "same sources",
+    "mended",
+    "broken",
+    "stopped or changed",
+    "of them mended",
+    "points (interval)",
+)
 
 
 def guard_section(verdict: Verdict, bare: str = "") -> str:
@@ -21,21 +34,7 @@ def guard_section(verdict: Verdict, bare: str = "") -> str:
     words = "; ".join(f"{c.gate} from {MARKS[c.before]} to {MARKS[c.after]}" for c in turned)
     link = f' See <a href="{escape(bare)}">the report without the guard</a>.' if bare else ""
     sentences = "".join(f"<li>{escape(text)}</li>" for text in guard_sentences(effect))
-    rows = "".join(_row(change, verdict.gate(change.gate)) for change in effect.gates)
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in (
-            "gate",
-            "without the guard",
-            "with the guard",
-            "same sources",
-            "mended",
-            "broken",
-            "stopped or changed",
-            "of them mended",
-            "points (interval)",
-        )
-    )
+    table = table_of(_COLUMNS, [_row(change, verdict.gate(change.gate)) for change in effect.gates])
     return (
         '<h2 id="guard">Without and with the guard</h2><div class="card">'
         f"<p><b>{len(turned)} of {len(effect.gates)} gates turned</b>"
@@ -44,7 +43,7 @@ def guard_section(verdict: Verdict, bare: str = "") -> str:
         f'<div class="card scroll">{_chart(verdict, effect.gates)}'
         '<p class="soft small">Two rows a gate: failing sources without the guard, below it with '
         "the guard. Dashed: the limit. The two runs may have stopped at different counts.</p></div>"
-        f'<div class="card scroll"><table class="gates"><tr>{head}</tr>{rows}</table>'
+        f'<div class="card">{table}'
         '<p class="soft small">Same sources: scored in both runs. Mended: failed only without the '
         "guard; broken: failed only with it. Stopped or changed: of all sources of the suite, "
         "reached or not, those with a question that the guard stops or changes; of them mended: "
@@ -54,21 +53,24 @@ def guard_section(verdict: Verdict, bare: str = "") -> str:
     )
 
 
-def _row(change: GateChange, after: GateVerdict) -> str:
+def _row(change: GateChange, after: GateVerdict) -> list[str]:
     mark = '<div class="small"><b>turned</b></div>' if change.turned else ""
-    return (
-        f'<tr><td><a href="#gate-{escape(change.gate)}">{escape(change.gate)}</a></td>'
-        f"<td>{_side(change.before, change.bounds)}</td>"
-        f"<td>{_side(change.after, after.bounds)}{mark}</td>"
-        f"<td>{change.n}</td><td>{change.better}</td><td>{change.worse}</td>"
-        f"<td>{change.screened.k} of {change.screened.n}</td><td>{_mended(change)}</td>"
-        f"<td>{escape(points(change))}</td></tr>"
-    )
+    return [
+        f'<a href="#gate-{escape(change.gate)}">{escape(change.gate)}</a>',
+        _side(change.before, change.bounds),
+        _side(change.after, after.bounds) + mark,
+        str(change.n),
+        str(change.better),
+        str(change.worse),
+        f"{change.screened.k} of {change.screened.n}",
+        _mended(change),
+        escape(points(change)),
+    ]
 
 
 def _mended(change: GateChange) -> str:
     if not change.touched:
-        return ""
+        return "-"
     worse = f", {change.broken} broken" if change.broken else ""
     return f"{change.mended} of {change.touched}{worse}"
 

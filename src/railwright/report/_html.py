@@ -18,6 +18,7 @@ from railwright.report._sections import (
     samples_section,
 )
 from railwright.report._svg import Interval, interval_chart, path_chart
+from railwright.report._table import table_of
 from railwright.report._text import (
     MARKS,
     attempt,
@@ -127,22 +128,20 @@ def _overview(gates: Sequence[GateVerdict]) -> str:
 
 
 def _table(gates: Sequence[GateVerdict]) -> str:
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in ("gate", "verdict", "requirement", "failing sources", "effort", "evidence")
-    )
-    rows = "".join(_table_row(gate) for gate in gates)
-    return f'<div class="card scroll"><table class="gates"><tr>{head}</tr>{rows}</table></div>'
+    names = ("gate", "verdict", "requirement", "failing sources", "effort", "evidence")
+    return f'<div class="card">{table_of(names, map(_table_row, gates))}</div>'
 
 
-def _table_row(gate: GateVerdict) -> str:
+def _table_row(gate: GateVerdict) -> list[str]:
     warns = "" if gate.blocking else '<div class="soft small">warns only</div>'
-    return (
-        f'<tr><td><a href="#gate-{escape(gate.id)}">{escape(gate.id)}</a></td>'
-        f"<td>{badge(gate.outcome)}{warns}</td><td><code>{escape(gate.require)}</code></td>"
-        f"<td>{_linked_rate(gate)}</td><td>{escape(effort(gate.effort))}</td>"
-        f"<td>{evidence_link(gate, run=False)}</td></tr>"
-    )
+    return [
+        f'<a href="#gate-{escape(gate.id)}">{escape(gate.id)}</a>',
+        badge(gate.outcome) + warns,
+        f"<code>{escape(gate.require)}</code>",
+        _linked_rate(gate),
+        escape(effort(gate.effort)),
+        evidence_link(gate, run=False),
+    ]
 
 
 def _linked_rate(gate: GateVerdict) -> str:

@@ -76,12 +76,25 @@ def points(change: GateChange) -> str:
     return f"{middle} ({low} to {high})"
 
 
+_DOES = {
+    "block": "block",
+    "ask": "ask a person",
+    "redact": "redact",
+    "rewrite": "rewrite",
+    "flag": "only flag",
+    "allow": "only report",
+    "shadow": "only watch",
+}
+"""What rules do, from the strictest on, as a report says it."""
+
+
 def guard_sentences(effect: GuardEffect) -> list[str]:
     """Return what the guard did, what it cost and what was not asked again, in sentences."""
     harmless, wide = effect.harmless, effect.harmless_screened
     rules = ", ".join(f"{name} {count}" for name, count in list(effect.rules.items())[:6])
     return [
         f"Policy {effect.policy} at tier {effect.tier}, plan {effect.plan}.",
+        *_actions(effect),
         f"Of {effect.samples} questions it stopped {effect.stopped} before the model and changed "
         f"{effect.questions_changed}; it stopped {effect.cut} answers and changed "
         f"{effect.answers_changed}; {effect.flagged} were only flagged. Rules: {rules or 'none'}.",
@@ -93,6 +106,21 @@ def guard_sentences(effect: GuardEffect) -> list[str]:
         f"Calls: {effect.asked} made; {effect.reused} answers of the first run were used again, "
         f"{effect.stopped} questions cost none.",
     ]
+
+
+def _actions(effect: GuardEffect) -> list[str]:
+    """What the policy does where its rules find something: it may stop little at a low risk."""
+    total = sum(map(len, effect.actions.values()))
+    if not total:
+        return []
+    flags = len(effect.actions.get("flag", ()))
+    most = f"{flags} of its {total} rules only flag" if flags else f"it has {total} rules"
+    listed = [
+        f"{verb}: {', '.join(effect.actions.get(action, ())) or 'none'}"
+        for action, verb in _DOES.items()
+        if action in effect.actions or action == "block"
+    ]
+    return [f"At tier {effect.tier}, {most}. Rules that {'; '.join(listed)}."]
 
 
 def _latency(effect: GuardEffect) -> str:

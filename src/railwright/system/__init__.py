@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from railwright._lazy import lazy
 
 if TYPE_CHECKING:
     from railwright.system._ignore import DEFAULT_IGNORES
@@ -35,7 +36,6 @@ _PLACES = {
     "_validate": ("validate",),
     "_yaml": ("Positions", "load_yaml", "parse_yaml"),
 }
-_HOME = {name: module for module, names in _PLACES.items() for name in names}
 
 __all__ = [
     "DEFAULT_IGNORES",
@@ -77,12 +77,5 @@ __all__ = [
     "validate",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    # Each name is imported when it is first asked for: the start of the command line pays neither
-    # for YAML nor for the models, which need pydantic.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+# The start of the command line pays neither for YAML nor for the models, which need pydantic.
+__getattr__ = lazy(__name__, _PLACES)

@@ -103,6 +103,10 @@ def _check_guard(manifest: Manifest, report: Reporter) -> Iterator[Problem]:
         message = "`guard` and the part `guardrails` both say what guards the system"
         mend = "leave `parts.guardrails` out: the policy becomes that part of the guarded system"
         yield report(("guard",), "guard-twice", message, mend)
+    if manifest.guard is None and "guard" in manifest.model_fields_set:
+        message = "`guard` names no policy, so the system is tested without one"
+        mend = "write `guard: default` or a policy file, or remove the key"
+        yield report(("guard",), "no-policy", message, mend, "warning")
 
 
 def _check_parts(manifest: Manifest, report: Reporter) -> Iterator[Problem]:
@@ -260,9 +264,22 @@ def check_files(system: System, report: Reporter) -> list[Problem]:
             loc = ("suites", name)
             message = f"suite '{name}': there is no '{suite.path}'"
             found.append(report(loc, "missing-path", message, "create it or mend the path"))
+    found.extend(_check_policy(system, report))
     found.extend(_check_model_file(system, report))
     found.extend(_check_planted(system, report))
     return found
+
+
+def _check_policy(system: System, report: Reporter) -> Iterator[Problem]:
+    """A policy is a file here, a folder with `guard.yaml`, or the built-in `default`."""
+    guard = system.manifest.guard
+    if guard is None or guard.policy == "default" or (system.folder / guard.policy).exists():
+        return
+    names = ["default", *(path.name for path in sorted(system.folder.glob("*.y*ml")))]
+    guess = closest(guard.policy, names)
+    mend = f"did you mean {guess}?" if guess else "mend the path, or write `guard: default`"
+    message = f"guard: there is no policy '{guard.policy}'"
+    yield report(("guard", "policy"), "missing-path", message, mend)
 
 
 def _check_model_file(system: System, report: Reporter) -> Iterator[Problem]:

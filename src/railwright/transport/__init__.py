@@ -1,7 +1,8 @@
 """Transport: one HTTP client, retry, limits and the wire types of the model APIs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from railwright._lazy import lazy
 from railwright.transport._chat import (
     ChatAssembler,
     ChatReply,
@@ -23,7 +24,7 @@ from railwright.transport._sse import SseParser
 if TYPE_CHECKING:
     from railwright.transport._client import MAX_BODY, EventStream, HttpClient, Reply
 
-_LAZY = frozenset({"MAX_BODY", "EventStream", "HttpClient", "Reply"})
+_PLACES = {"_client": ("MAX_BODY", "EventStream", "HttpClient", "Reply")}
 
 __all__ = [
     "MAX_BODY",
@@ -50,11 +51,5 @@ __all__ = [
     "retry_after",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    # The client pulls in aiohttp (a third of a second): only those who call out pay for it.
-    if name in _LAZY:
-        from railwright.transport import _client
-
-        return getattr(_client, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# The client pulls in aiohttp (a third of a second): only those who call out pay for it.
+__getattr__ = lazy(__name__, _PLACES)

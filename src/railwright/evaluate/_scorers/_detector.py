@@ -15,7 +15,8 @@ from railwright.detectors import (
     Detection,
     Detector,
     DetectorUnavailable,
-    counts,
+    candidates,
+    counted,
     get,
 )
 from railwright.evaluate._scorers._common import (
@@ -87,7 +88,7 @@ class DetectorScorer:
         if self._waits:
             return self._later(case, response)
         context = context_of(case, response)
-        found = [self._detector.detect(text, context) for text in self._texts(case, response)]
+        found = [candidates(self._detector, text, context) for text in self._texts(case, response)]
         return self._judged(response, chain.from_iterable(found))
 
     async def _later(self, case: Case, response: Response) -> Score:
@@ -103,12 +104,12 @@ class DetectorScorer:
     async def _ask(self, text: str, context: Context) -> list[Detection]:
         native = getattr(self._detector, "adetect", None)
         if native is None:
-            return await asyncio.to_thread(self._detector.detect, text, context)
+            return await asyncio.to_thread(candidates, self._detector, text, context)
         answer: list[Detection] = await native(text, context)
         return answer
 
     def _judged(self, response: Response, every: Iterable[Detection]) -> Score:
-        found = [item for item in every if counts(item, self._threshold, self._labels)]
+        found = counted(self._detector, every, self._threshold, self._labels)
         value = max((d.score for d in found), default=0.0)
         failed = bool(found) == (self._fails == "found")
         if self._read in ("said", "answer") and not found:

@@ -7,7 +7,7 @@ import contextvars
 import copy
 import os
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
@@ -20,12 +20,25 @@ from railwright.guard._decorators import GuardBlockedError, OnBlock
 from railwright.guard._guard import Guard
 from railwright.guard._types import NO_CALL, Call, GuardError, Verdict
 
-__all__ = ["Known", "OnBlock", "Setup", "Views", "needs", "run", "setup_of"]
+__all__ = [
+    "FILTERED",
+    "Known",
+    "OnBlock",
+    "Setup",
+    "Views",
+    "guarded_copy",
+    "guarded_kind",
+    "needs",
+    "run",
+    "setup_of",
+]
 
 T = TypeVar("T")
 Known = Call | Callable[[], Call] | None
 """What is known beside the texts, or a function that says it for each request."""
 
+FILTERED = {"finish_reason": "content_filter"}
+"""What a refusal says of its end, as the chat API does."""
 OWN_ROLES = ChatOptions(trusted_roles=frozenset({"system", "developer"}))
 """In an SDK the application itself writes the system messages: by default they are not checked."""
 
@@ -92,6 +105,30 @@ def setup_of(guard: Guard, on_block: OnBlock, call: Known, options: ChatOptions 
     if on_block not in ("raise", "message"):
         raise GuardError(f"on_block cannot be {on_block!r}", "use 'raise' or 'message'")
     return Setup(guard, on_block, call, options or OWN_ROLES)
+
+
+def guarded_kind(of: type[Any], module: str, ways: Mapping[str, Any]) -> Any:
+    """Return a kind of the pydantic model ``of`` with room for a setup and other ``ways`` to ask.
+
+    ``module`` is where it is said to be defined.
+    """
+    from pydantic import PrivateAttr
+
+    body = {
+        "__module__": module,
+        "__annotations__": {"_guard_setup": Any},
+        "_guard_setup": PrivateAttr(),
+        **ways,
+    }
+    return type(f"Guarded{of.__name__}", (of,), body)
+
+
+def guarded_copy(model: T, kind: Any, setup: Setup) -> T:
+    """Return a copy of a pydantic model as that kind (``guarded_kind``), with the setup."""
+    guarded: Any = model.model_copy()  # type: ignore[attr-defined]
+    guarded.__class__ = kind
+    guarded._guard_setup = setup
+    return guarded  # type: ignore[no-any-return]
 
 
 class Views:

@@ -17,20 +17,29 @@ from langchain_core.messages import (
 )
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableLambda
-from pydantic import BaseModel, PrivateAttr
+from pydantic import BaseModel
 
 from railwright.guard._chat import ChatOptions
 from railwright.guard._decorators import GuardBlockedError
 from railwright.guard._guard import Guard
 from railwright.guard._places import leaves
 from railwright.guard._types import Verdict
-from railwright.guard.adapters._common import Known, OnBlock, Setup, Views, run, setup_of
+from railwright.guard.adapters._common import (
+    FILTERED,
+    Known,
+    OnBlock,
+    Setup,
+    Views,
+    guarded_copy,
+    guarded_kind,
+    run,
+    setup_of,
+)
 from railwright.guard.adapters._relay import Relay
 
 M = TypeVar("M", bound=BaseChatModel)
 Body = dict[str, Any]
 
-FILTERED = {"finish_reason": "content_filter"}
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 _THOUGHTS = ("thinking", "reasoning")
 _RAW_TEXTS = ("reasoning_content", "reasoning", "refusal")
@@ -59,29 +68,23 @@ def guard_model(
         options: how documents, tool results, roles and streams are treated. By default system
             messages are not checked: the application wrote them.
     """
-    guarded = model.model_copy()
-    guarded.__class__ = _kind(type(model))
-    guarded._guard_setup = setup_of(guard, on_block, call, options)  # type: ignore[attr-defined]
-    return guarded
+    return guarded_copy(model, _kind(type(model)), setup_of(guard, on_block, call, options))
 
 
 @functools.cache
 def _kind(of: type[BaseChatModel]) -> Any:
     """A kind of model that checks what goes into and comes out of the four ways to ask it."""
-    body: dict[str, Any] = {
-        "__module__": __name__,
-        "__annotations__": {"_guard_setup": Any},
-        "_guard_setup": PrivateAttr(),
+    ways: dict[str, Any] = {
         "_generate": _guarded_generate(of),
         "_agenerate": _guarded_agenerate(of),
         "_stream_chat_model_events": None,  # events that did not go through `_stream`
         "_astream_chat_model_events": None,
     }
     if of._stream is not BaseChatModel._stream:
-        body["_stream"] = _guarded_stream(of)
+        ways["_stream"] = _guarded_stream(of)
     if of._astream is not BaseChatModel._astream:
-        body["_astream"] = _guarded_astream(of)
-    return type(f"Guarded{of.__name__}", (of,), body)
+        ways["_astream"] = _guarded_astream(of)
+    return guarded_kind(of, __name__, ways)
 
 
 def _guarded_generate(of: Any) -> Any:

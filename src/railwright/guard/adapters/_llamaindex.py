@@ -25,13 +25,22 @@ from railwright.guard._chat import REMOVED, ChatOptions
 from railwright.guard._decorators import GuardBlockedError
 from railwright.guard._guard import Guard
 from railwright.guard._places import leaves
-from railwright.guard.adapters._common import Known, OnBlock, Setup, Views, run, setup_of
+from railwright.guard.adapters._common import (
+    FILTERED,
+    Known,
+    OnBlock,
+    Setup,
+    Views,
+    guarded_copy,
+    guarded_kind,
+    run,
+    setup_of,
+)
 from railwright.guard.adapters._relay import Relay
 
 L = TypeVar("L", bound=LLM)
 Body = dict[str, Any]
 
-FILTERED = {"finish_reason": "content_filter"}
 _ROLES = {"chatbot": "assistant", "model": "assistant"}
 
 
@@ -57,20 +66,13 @@ def guard_llm(
         options: how documents, tool results, roles and streams are treated. By default system
             messages are not checked: the application wrote them.
     """
-    guarded = llm.model_copy()
-    guarded.__class__ = _kind(type(llm))
-    guarded._guard_setup = setup_of(guard, on_block, call, options)  # type: ignore[attr-defined]
-    return guarded
+    return guarded_copy(llm, _kind(type(llm)), setup_of(guard, on_block, call, options))
 
 
 @functools.cache
 def _kind(of: type[LLM]) -> Any:
     """A kind of LLM that checks what goes into and comes out of the eight ways to ask it."""
-    body: dict[str, Any] = {
-        "__module__": __name__,
-        "__annotations__": {"_guard_setup": Any},
-        "_guard_setup": PrivateAttr(),
-    }
+    ways: dict[str, Any] = {}
     for name in ("chat", "complete"):
         for maker, way in (
             (_guarded, name),
@@ -78,14 +80,14 @@ def _kind(of: type[LLM]) -> Any:
             (_streamed, f"stream_{name}"),
             (_astreamed, f"astream_{name}"),
         ):
-            body[way] = maker(getattr(of, way), _Chat if name == "chat" else _Completion)
-    return type(f"Guarded{of.__name__}", (of,), body)
+            ways[way] = maker(getattr(of, way), _Chat if name == "chat" else _Completion)
+    return guarded_kind(of, __name__, ways)
 
 
 def _guarded(inner: Any, kind: Any) -> Any:
     @functools.wraps(inner)
     def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange = kind(self._guard_setup)
+        exchange = kind(self._guard_setup, self.system_prompt or "")
         given, args = _asked(exchange.argument, args, kwargs)
         checked = run(exchange.request(given))
         if checked is None:
@@ -98,7 +100,7 @@ def _guarded(inner: Any, kind: Any) -> Any:
 def _aguarded(inner: Any, kind: Any) -> Any:
     @functools.wraps(inner)
     async def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange = kind(self._guard_setup)
+        exchange = kind(self._guard_setup, self.system_prompt or "")
         given, args = _asked(exchange.argument, args, kwargs)
         checked = await exchange.request(given)
         if checked is None:
@@ -111,7 +113,7 @@ def _aguarded(inner: Any, kind: Any) -> Any:
 def _streamed(inner: Any, kind: Any) -> Any:
     @functools.wraps(inner)
     def ask(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        exchange = kind(self._guard_setup)
+        exchange = kind(self._guard_setup, self.system_prompt or "")
         given, args = _asked(exchange.argument, args, kwargs)
         checked = run(exchange.request(given))
 
@@ -133,7 +135,7 @@ def _streamed(inner: Any, kind: Any) -> Any:
 def _astreamed(inner: Any, kind: Any) -> Any:
     @functools.wraps(inner)
     async def ask(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        exchange = kind(self._guard_setup)
+        exchange = kind(self._guard_setup, self.system_prompt or "")
         given, args = _asked(exchange.argument, args, kwargs)
         checked = await exchange.request(given)
 
@@ -163,7 +165,7 @@ class _Chat:
 
     argument = "messages"
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, system: str = "") -> None:  # noqa: ARG002 - see _Completion
         self._setup, self._chat = setup, setup.chat()
         self.relay = Relay(self._chat)
         self._given: dict[Any, str] = {}
@@ -275,14 +277,17 @@ class _Completion:
 
     argument = "prompt"
 
-    def __init__(self, setup: Setup) -> None:
-        self._chat = _Chat(setup)
+    def __init__(self, setup: Setup, system: str = "") -> None:
+        self._chat, self._system = _Chat(setup), system
         self.relay = self._chat.relay
 
     async def request(self, prompt: str) -> str | None:
         """The prompt as it may be sent; None when it must not be."""
-        messages = await self._chat.request([ChatMessage(content=prompt)])
-        return None if messages is None else str(messages[0].content)
+        # The LLM has put its own system prompt before what it was asked.
+        system = self._system if self._system and prompt.startswith(self._system) else ""
+        told = [ChatMessage(role=MessageRole.SYSTEM, content=system)] if system else []
+        messages = await self._chat.request([*told, ChatMessage(content=prompt[len(system) :])])
+        return None if messages is None else "".join(m.content or "" for m in messages)
 
     async def reply(self, answer: CompletionResponse) -> CompletionResponse:
         """The answer as it may be used: the same object where nothing changed."""

@@ -335,15 +335,17 @@ def input_guardrail(
 def output_guardrail(guard: Guard, *, call: Known = None) -> OutputGuardrail[Any]:
     """Return a guardrail that trips where a rule stops the final answer, or would change it.
 
-    ``output_info`` is the verdict.
+    Rules know the agent's instructions. ``output_info`` is the verdict.
     """
     checks = _Checks(setup_of(guard, "message", call, None))
 
     async def check(
-        _context: RunContextWrapper[Any], _agent: Agent[Any], answer: Any
+        context: RunContextWrapper[Any], agent: Agent[Any], answer: Any
     ) -> GuardrailFunctionOutput:
         text = _text(answer)
-        verdict = await checks.text("output", text)
+        told = (checks.setup.known().system, await agent.get_system_prompt(context))
+        system = "\n\n".join(filter(None, told))
+        verdict = await checks.text("output", text, system=system)
         tripped = verdict.blocked or verdict.text != text
         return GuardrailFunctionOutput(verdict, tripwire_triggered=tripped)
 
