@@ -71,9 +71,9 @@ with it. No native speaker reviewed them.
 _BLIND = """\
 `benchmarks/data/refusals/blind/`: 40 answers a language, 20 of them refusals, by an author who had
 seen neither the detector nor another text of ours: refusals in colourful words, and 18 of 20 others
-made to look like one. An earlier version was measured on it (0.83), and what it got wrong counted by
-kind before the last training texts were written by still other authors. No native speaker reviewed
-the texts.
+made to look like one. Version 3 reached 0.83 on it, and what it got wrong was counted by kind
+before the last training texts were written by still other authors. No native
+speaker reviewed the texts.
 """
 _FIELD = """\
 `benchmarks/data/refusals/field/`: 32 answers a language, 16 of them refusals, by one more author in
