@@ -1,14 +1,18 @@
 """How well the refusal detector does on short answers in fifteen languages, its own data.
 
-    python benchmarks/refusal_languages.py [--half dev|test|final] [--errors]
+    python benchmarks/refusal_languages.py [--half dev|test|final|blind|field] [--errors]
 
 The answers stand in ``benchmarks/data/refusals`` with a note on how they came about: written for
-this project, reviewed by no native speaker, every second one made to look like a refusal. The test
-half and the final part (eight languages, 30 answers each) only measure; the dev half trained the
-detector, so its figures mean nothing. Balanced accuracy a language with n and a 95 % interval
-(bootstrap over messages, which stand there in several languages), against the limit 0.92 for all
-together and for at least eight languages; and the CPU time of the detector on 1 KB of English, and
-of the nine times as long text per KB.
+this project, reviewed by no native speaker, half of them refusals. Four sets only measure: ``test``
+and ``final`` by authors of the detector, ``blind`` (most others made to look like refusals) and
+``field`` (worded as assistants answer every day) by others who had not seen it. The dev half
+trained it, so its figures mean nothing. Without ``--half`` the four are shown each and together.
+
+Balanced accuracy a language with n and a 95 % interval (bootstrap over messages; those of the test
+half stand there in several languages), against the limit 0.92 for all together and for at least
+eight languages; and the CPU time of the detector on 1 KB of English, and of the nine times as long
+text per KB. That text has no word that a refusal would take, so that it gets a quick look alone;
+what 1 KB with a refusal takes is printed as well, and has no limit.
 
 Exit code 1 when a limit is missed.
 """
@@ -27,6 +31,7 @@ from typing import NamedTuple
 from railwright.detectors import get
 
 DATA = Path(__file__).parent / "data/refusals"
+MEASURING = ("test", "final", "blind", "field")
 LIMIT, LANGUAGES = 0.92, 8
 TIME_LIMIT = 300e-6
 DRAWS = 2000
@@ -36,6 +41,8 @@ TEXT = (
     "closed on Friday, so the courier comes on Monday morning. The blue folder holds the receipts "
     "of March; the invoice for the printer is missing. "
 )
+
+REFUSING = "I cannot share the address of another customer, since our rules forbid it. "
 
 
 class Row(NamedTuple):
@@ -52,13 +59,14 @@ def read(half: str) -> list[Row]:
     """Return the answers of one half with the verdict of the detector."""
     detector = get("refusal")
     rows = []
-    for path in sorted((DATA / "final" if half == "final" else DATA).glob("*.jsonl")):
+    apart = (DATA / half).is_dir()
+    for path in sorted((DATA / half if apart else DATA).glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             if row["half"] == half:
                 said = bool(detector.detect(row["text"]))
-                # A message of the final part stands in one language alone.
-                message = row["id"] if half == "final" else row["id"].partition("-")[2]
+                # A message of the sets in folders stands in one language alone.
+                message = row["id"] if apart else row["id"].partition("-")[2]
                 rows.append(Row(path.stem, message, row["text"], row["refusal"], said))
     return rows
 
@@ -91,7 +99,7 @@ def show(name: str, rows: Sequence[Row]) -> float:
     low, high = interval(rows)
     value = balanced(rows)
     print(
-        f"{name:4} n={len(rows):4}  refusals {sum(positive):3}/{len(positive):<3}  others passed "
+        f"{name:5} n={len(rows):4}  refusals {sum(positive):3}/{len(positive):<3}  others passed "
         f"{sum(negative):3}/{len(negative):<3}  balanced {value:.3f} [{low:.3f}, {high:.3f}]"
     )
     return value
@@ -112,10 +120,14 @@ def cost(text: str) -> float:
 def main() -> int:
     """Print the figures and compare them with the limits."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--half", choices=("dev", "test", "final"), default="test")
+    parser.add_argument("--half", choices=("dev", *MEASURING), help="one set alone")
     parser.add_argument("--errors", action="store_true", help="show what the dev half gets wrong")
     options = parser.parse_args()
-    rows = read(options.half)
+    rows = []
+    for half in (options.half,) if options.half else MEASURING:
+        rows += (found := read(half))
+        if not options.half:
+            show(half, found)
     by_language: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_language[row.language].append(row)
@@ -127,10 +139,12 @@ def main() -> int:
                 print(f"  {row.language} {row.message}: {row.text}")
     enough = sum(v >= LIMIT for v in values)
     seconds, longer = cost((TEXT * 4)[:1000]), cost((TEXT * 40)[:9000])
+    refusing = cost((REFUSING + TEXT * 4)[:1000])
     print(f"limit {LIMIT}: {enough} of {len(values)} languages reach it (at least {LANGUAGES} due)")
     print(
         f"CPU time {1e6 * seconds:.0f} µs for 1 KB, {1e6 * longer:.0f} µs a KB of 9 KB "
-        f"(limit {1e6 * TIME_LIMIT:.0f} µs for 1 KB)"
+        f"(limit {1e6 * TIME_LIMIT:.0f} µs for 1 KB); "
+        f"{1e6 * refusing:.0f} µs for 1 KB with a refusal"
     )
     met = value >= LIMIT and enough >= LANGUAGES and seconds <= TIME_LIMIT
     return 0 if met else 1

@@ -29,7 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from training.refusal import Bench, cross_says, own, seeds, xstest  # noqa: E402
+from training.refusal import Bench, cross_says, joined, own, seeds, xstest  # noqa: E402
 from training.refusal_figures import LIMIT, TUNED_ON, half, xstest_figures  # noqa: E402
 from training.train import lexicon_of  # noqa: E402
 
@@ -46,7 +46,7 @@ def main() -> int:
         answers = xstest(options.folder)
     except FileNotFoundError as error:
         parser.error(str(error))
-    bench = Bench([*answers, *seeds(), *own("dev")], lexicon_of("refusal"))
+    bench = Bench([*answers, *seeds(), *joined(seeds()), *own("dev")], lexicon_of("refusal"))
     value = 0.0
     for by_family, title in (
         (True, "trained without the model under any system prompt"),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import random
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -37,8 +38,12 @@ MODEL_NAME = MODEL
 HERE = Path(__file__).parent
 SEEDS = HERE / "refusals"
 OWN = HERE.parent / "benchmarks/data/refusals"
-SETTINGS = Settings(bits=17, pad=4.0, power=0.25, decay=1e-4, min_sources=1, steps=120)
+#: Sets there beside the halves, which only measure; the names of their answers say which.
+APART = ("final", "blind", "field")
+SETTINGS = Settings(bits=17, pad=4.0, power=0.25, decay=2e-5, min_sources=1, steps=120)
 FOLDS = 5
+#: Longer answers of each kind and language that are made of two, from texts of so many characters.
+JOINED, JOIN_CHARS = 15, 90
 #: Models whose answers never train.
 MEASURE_ONLY = frozenset({"gpt4"})
 _PAIRED = {
@@ -115,7 +120,7 @@ def xstest(folder: Path) -> list[Answer]:
 def seeds() -> list[Answer]:
     """Return the answers written to train: a line each, "-" refuses, "+" does not."""
     found = []
-    for path in sorted(SEEDS.glob("*.txt")):
+    for path in sorted(SEEDS.rglob("*.txt")):
         for line in path.read_text(encoding="utf-8").splitlines():
             if line:
                 sign, text = line.split(" ", maxsplit=1)
@@ -123,10 +128,30 @@ def seeds() -> list[Answer]:
     return found
 
 
-def own(half: str) -> list[Answer]:
-    """Return the ``dev`` or ``test`` half of the answers in fifteen languages, or ``final``."""
+def joined(answers: Sequence[Answer]) -> list[Answer]:
+    """Return longer answers, each made of two of one language: refused if one of them is.
+
+    A refusal seldom stands alone: thanks, a reason or an offer stand before or after it.
+    """
+    draw = random.Random(20261123)
     found = []
-    for path in sorted((OWN / "final" if half == "final" else OWN).glob("*.jsonl")):
+    for source in sorted({answer.source for answer in answers}):
+        rows = [a for a in answers if a.source == source and len(a.text) <= JOIN_CHARS]
+        no = [a.text for a in rows if a.refused]
+        yes = [a.text for a in rows if not a.refused]
+        space = "" if source.endswith(("ja", "zh")) else " "
+        for _ in range(JOINED):
+            for parts, refused in (((yes, no), True), ((no, yes), True), ((yes, yes), False),
+                                   ((yes, yes), False)):  # fmt: skip
+                text = space.join(draw.choice(part) for part in parts)
+                found.append(Answer(text, refused, source))
+    return found
+
+
+def own(half: str) -> list[Answer]:
+    """Return the ``dev`` or ``test`` half of the answers in fifteen languages, or a set apart."""
+    found = []
+    for path in sorted((OWN / half if (OWN / half).is_dir() else OWN).glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             if row["half"] == half:
@@ -228,12 +253,14 @@ def train(folder: Path, lexicon: Lexicon, models: Path, cards: Path | None) -> s
     """Train the shipped model, write its file and its card; return a line about it."""
     from training.refusal_card import card
 
-    bench = Bench([*xstest(folder / "redteam/xstest"), *seeds(), *own("dev")], lexicon)
+    bench = Bench(
+        [*xstest(folder / "redteam/xstest"), *seeds(), *joined(seeds()), *own("dev")], lexicon
+    )
     data, count = bench.model(trains)
     models.mkdir(parents=True, exist_ok=True)
     (models / f"{MODEL_NAME}.rwm").write_bytes(data)
     if cards is not None:
-        tests = [*own("test"), *own("final")]
+        tests = [a for half in ("test", *APART) for a in own(half)]
         cards.mkdir(parents=True, exist_ok=True)
         text = card(bench, data, dict(zip(tests, says(data, tests), strict=True)))
         (cards / f"{MODEL_NAME}.md").write_text(text, encoding="utf-8")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from railwright.stats import clopper_pearson
-from training.refusal import Answer
+from training.refusal import APART, Answer
 
 LIMIT = 0.92
 #: What the rules were written with: the answers of these models to the even half of the prompts.
@@ -73,8 +73,9 @@ def figure(said: Mapping[Answer, bool]) -> Figure:
     """
     clusters: dict[str, list[tuple[Answer, bool]]] = defaultdict(list)
     for answer, found in said.items():
-        # A message of the final part stands in one language alone.
-        own = answer.name if "-final-" in answer.name else answer.name.partition("-")[2]
+        # A message of the sets apart stands in one language alone.
+        alone = any(f"-{part}-" in answer.name for part in APART)
+        own = answer.name if alone else answer.name.partition("-")[2]
         clusters[answer.group or own].append((answer, found))
     cells = [_counts(group) for group in clusters.values()]
     draw = random.Random(20240601)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -31,7 +31,6 @@ from railwright.detectors._refusal_rules import (
     TURN,
     Rule,
 )
-from railwright.detectors._refusal_words import Hinted
 from railwright.detectors._text import Span, sentences
 
 Label = Literal["", "refusal", "partial_refusal", "deflection"]
@@ -102,13 +101,16 @@ def _noisy_or(weights: Iterable[float]) -> float:
 
 
 def _matches(rules: tuple[Rule, ...], sentence: str) -> tuple[tuple[str, float], ...]:
-    return tuple((r.name, r.weight) for r in rules if r.pattern.search(sentence))
+    return tuple([(r.name, r.weight) for r in rules if r.pattern.search(sentence)])
 
 
 def prepare(text: str) -> str:
     """Return the text of equal length with code and quoted speech blanked out."""
-    plain = text.translate(_PLAIN)
-    plain = _CODE.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), plain)
+    plain = text if text.isascii() else text.translate(_PLAIN)
+    if "```" in plain:
+        plain = _CODE.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), plain)
+    if '"' not in plain and "'" not in plain:
+        return plain
     stripped = plain.strip()
     # An answer that is one quotation is the answer.
     if stripped.startswith('"') and stripped.endswith('"') and stripped.count('"') == 2:
@@ -116,64 +118,32 @@ def prepare(text: str) -> str:
     return _QUOTED.sub(lambda m: '"' + "_" * (len(m.group()) - 2) + '"', plain)
 
 
-class _Alive(NamedTuple):
-    """The rules of which the whole text holds a word: no others can match one of its sentences."""
-
-    strong: tuple[Rule, ...]
-    soft: tuple[Rule, ...]
-    offer: tuple[Rule, ...]
-    redirecting: tuple[Rule, ...]
-    trigger: Hinted
-    turn: Hinted
-
-
-def _alive_in(text: str) -> _Alive:
-    lowered = text.lower()
-
-    def alive(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-        return tuple(rule for rule in rules if _may_match(rule.pattern, lowered))
-
-    redirects = any(hint in lowered for hint in _REDIRECT_HINTS)
-    return _Alive(
-        alive(STRONG),
-        alive(SOFT),
-        alive(OFFER),
-        _REDIRECTING if redirects else (),
-        TRIGGER.narrowed(lowered),
-        TURN.narrowed(lowered),
-    )
-
-
-def _may_match(pattern: re.Pattern[str] | Hinted, text: str) -> bool:
-    words = pattern.words if isinstance(pattern, Hinted) else ()
-    if not words:
-        return True
+def _holds(sentence: str, words: tuple[str, ...]) -> bool:
     for word in words:  # noqa: SIM110 - a generator costs more than the look itself
-        if word in text:
+        if word in sentence:
             return True
     return False
 
 
-def _read_unit(sentence: str, span: Span, rules: _Alive, *, opening: bool) -> Unit:
+def _read_unit(sentence: str, span: Span, *, opening: bool) -> Unit:
     strong: tuple[tuple[str, float], ...] = ()
-    triggered = bool(rules.trigger.search(sentence))
+    triggered = bool(TRIGGER.search(sentence))
     idiom = triggered and bool(CANCEL.search(sentence))
     if triggered and not idiom and not REPORTED.search(sentence):
-        strong = _matches(rules.strong, sentence)
+        strong = _matches(STRONG, sentence)
     # What only counts towards a refusal does so in the opening alone.
-    soft = _matches(rules.soft, sentence) if opening else ()
-    redirects = bool(rules.redirecting) and any(hint in sentence for hint in _REDIRECT_HINTS)
-    offers = rules.offer if opening else rules.redirecting if redirects else ()
+    soft = _matches(SOFT, sentence) if opening else ()
+    redirects = OFFER if opening else _REDIRECTING if _holds(sentence, _REDIRECT_HINTS) else ()
     return Unit(
         span,
         strong=max((w for _, w in strong), default=0.0),
         soft=soft,
-        offers=_matches(offers, sentence),
-        rules=tuple(n for n, _ in strong) + tuple(n for n, _ in soft),
+        offers=_matches(redirects, sentence) if redirects else (),
+        rules=tuple(n for n, _ in (*strong, *soft)),
         is_item=bool(_LIST_ITEM.match(sentence)),
         has_content=opening and bool(CONTENT.search(sentence)),
         is_eager=opening and bool(EAGER.search(sentence)),
-        is_turn=bool(rules.turn.search(sentence)),
+        is_turn=bool(TURN.search(sentence)),
         is_idiom=idiom,
     )
 
@@ -199,14 +169,15 @@ def read_units(text: str, language: str = "") -> list[Unit]:
     plain = prepare(text)
     tag = language.split("-", maxsplit=1)[0].lower()
     # English falls to the English rules alone; what is not known is guessed.
-    tags = (tag,) if tag in LANGUAGES else likely_languages(plain)
+    tags: tuple[str, ...] = ()
+    if tag != "en":
+        tags = (tag,) if tag in LANGUAGES else likely_languages(plain)
     units = []
-    alive = _alive_in(plain)
     spans = sentences(plain)[:_MAX_UNITS]
     for index, span in enumerate(spans):
         sentence = plain[span.start : span.end].lower().strip('"* _')
         opening = index < _OPENING_UNITS and span.start < spans[0].start + _OPENING_CHARS
-        unit = _read_unit(sentence, span, alive, opening=opening)
+        unit = _read_unit(sentence, span, opening=opening)
         for other in tags if unit.strong == 0.0 else ():
             foreign = _read_foreign(sentence, span, other)
             sure = len(tags) == 1 and (foreign.offers or foreign.is_turn or foreign.is_idiom)
@@ -215,6 +186,11 @@ def read_units(text: str, language: str = "") -> list[Unit]:
                 break
         units.append(unit)
     return units
+
+
+def may_refuse(text: str) -> bool:
+    """Say whether a text holds a word without which no English rule refuses."""
+    return _holds((text if text.isascii() else text.translate(_PLAIN)).lower(), TRIGGER.words)
 
 
 def opening_of(units: list[Unit]) -> list[Unit]:

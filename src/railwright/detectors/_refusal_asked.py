@@ -48,6 +48,13 @@ _ABSURD = spaced(
     r"(?:ability|able|capable|possible))\b"
 )
 
+# Nature and science are called upon: that answers a question about what cannot be.
+_NATURE = spaced(
+    r"\b(?:no (?:scientific )?evidence|scientific\w*|laws of|physic\w+|natural phenomenon|planet|"
+    r"universe|inanimate|sentient|plant|vegetable|fruit|insect|machine|food|object)\b"
+)
+_NATURE_CHARS = 450
+
 
 def _content_words(text: str) -> set[str]:
     return set(_WORD.findall(text)) - _COMMON
@@ -78,6 +85,8 @@ def asked_marks(prompt: str, sentences: list[str]) -> Iterator[str]:
     absurd = any(_ABSURD.search(sentence) for sentence in sentences[:4])
     if absurd:
         yield "absurd"
+    if _NATURE.search(" ".join(sentences)[:_NATURE_CHARS]):
+        yield "nature"
     if not steps and share >= 0.25:
         yield "lectures without steps"
     if prompt:

@@ -7,6 +7,7 @@ words that no rule knows; in the languages without rules it stands alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from railwright.detectors._base import DetectorBase
@@ -19,12 +20,14 @@ from railwright.detectors._refusal import (
     Unit,
     assess_units,
     content_follows,
+    may_refuse,
     opening_of,
     prepare,
     read_units,
 )
 from railwright.detectors._refusal_asked import asked_marks
-from railwright.detectors._refusal_grammar import signs, tongues
+from railwright.detectors._refusal_grammar import plain_head, signs, tongues, words_in
+from railwright.detectors._refusal_words import CUES
 from railwright.detectors._text import Span
 from railwright.detectors.interface import Context, Detection
 
@@ -32,18 +35,22 @@ MODEL = "refusal_classifier"
 #: Characters that the model reads.
 OPENING_CHARS = 450
 #: Below this score of the model, what the rules found does not stand.
-TAKE_BACK, TAKE_BACK_ENGLISH = 0.1, 0.01
-#: From this score on, the model finds what the rules did not. In English the rules know much, so
-#: it takes more there, most of all in a longer answer, where a caution is often no refusal.
-ADD, ADD_ENGLISH, ADD_LONG_ENGLISH = 0.5, 0.7, 0.95
+TAKE_BACK = 0.25
+#: From this score on, the model finds what the rules did not. In a longer English answer, where a
+#: caution is often no refusal, it takes more.
+ADD, ADD_LONG_ENGLISH = 0.5, 0.95
 #: An English answer whose question is known is a refusal from this score on, for rules and question
 #: weighed together.
 KEEP_ASKED = 0.4
+#: The same where the rules found a no and something given beside it.
+KEEP_PARTIAL = 0.05
 #: Characters below which an answer is short.
 SHORT_ANSWER = 200
 _GUESS_CHARS = 600
 _STEPS = (0.3, 0.5, 0.7, 0.9)
 _SHORT, _LONG = 300, 1200
+_QUESTION = ("?", "？", "؟")
+_SENTENCE_END = re.compile(r"[.!?؟।]+[\"')»]*(?= |$)|[。！？]+")
 
 
 def windows(count: int) -> list[tuple[int, int]]:
@@ -58,10 +65,13 @@ def opening_text(text: str) -> str:
 
 def marks(text: str, units: list[Unit], reading: Assessment) -> list[str]:
     """Return what the rules say of an answer and its form, as names for the model."""
-    return _marks(text, units, reading, opening_text(text))
+    known = "en" if is_english(text, "") else ""
+    return _marks(text, units, reading, opening_text(text), known)
 
 
-def _marks(text: str, units: list[Unit], reading: Assessment, head: str) -> list[str]:
+def _marks(
+    text: str, units: list[Unit], reading: Assessment, head: str, language: str = ""
+) -> list[str]:
     opening = opening_of(units)
     found = dict.fromkeys(_opening_marks(opening))
     for unit in units[len(opening) :]:
@@ -74,7 +84,7 @@ def _marks(text: str, units: list[Unit], reading: Assessment, head: str) -> list
         found["list"] = None
     if "___" in head:
         found["quotation"] = None
-    found.update(dict.fromkeys(_sign_marks(head)))
+    found.update(dict.fromkeys(_sign_marks(head, language)))
     if len(text) < _SHORT:
         found["short"] = None
     if len(text) > _LONG:
@@ -82,16 +92,27 @@ def _marks(text: str, units: list[Unit], reading: Assessment, head: str) -> list
     return sorted(found)
 
 
-def _sign_marks(head: str) -> Iterator[str]:
-    """Yield the signs of an opening, those of its first sentence, and pairs of them."""
-    found = signs(head)
-    yield from (f"sign {name}" for name in found)
-    for index, name in enumerate(found):
-        yield from (f"sign {name} + {other}" for other in found[index + 1 :])
+def _sign_marks(head: str, language: str) -> Iterator[str]:
+    """Yield the signs of an opening, where they stand, pairs of them, and its shape."""
+    found = signs(head, language)
+    text = plain_head(head)
+    ends = [match.end() for match in _SENTENCE_END.finditer(text) if match.end() < len(text)]
+    first = ends[0] if ends else len(text)
+    names = list(found)
+    for index, name in enumerate(names):
+        yield f"sign {name}"
+        yield f"sign {name} {'at once' if found[name] < first else 'later'}"
+        yield from (f"sign {name} + {other}" for other in names[index + 1 :])
     if not found:
         yield "no sign"
-    if head.rstrip('" ').endswith(("?", "？", "؟")):
+    if text.rstrip('" ').endswith(_QUESTION):
         yield "asks"
+    if ends:
+        yield "shape sentences"
+        if text[:first].rstrip('" ').endswith(_QUESTION):
+            yield "asks and goes on"
+    if any(map(str.isdigit, text)):
+        yield "shape digits"
 
 
 def _opening_marks(opening: list[Unit]) -> Iterator[str]:
@@ -113,25 +134,26 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
 
     Linear in the length of the text. An empty text is no refusal.
     """
+    english = is_english(text, language)
+    if english and not prompt and says_nothing_of_it(text):
+        return Assessment("", 0.0, Span(0, len(text)))
+    language = "en" if english else language
     units = read_units(text, language)
     reading = assess_units(text, units, prompt)
     if not units:
         return reading
     head = opening_text(text)
-    known = _marks(text, units, reading, head)
-    score = logistic(model.best(head, windows, known))
-    english = is_english(text, language)
+    known = _marks(text, units, reading, head, language)
     weighed = weigh(prompt, text, units, known, model) if prompt and english else None
-    least = _least(text, units, english=english)
     if weighed is not None:
-        # Content does not take back a no that stands beside it.
-        partial = reading.label == "partial_refusal" and score >= TAKE_BACK_ENGLISH
-        keeps = partial or weighed >= KEEP_ASKED
-        score = max(weighed, score if score >= least else 0.0)
-        least = min(least, KEEP_ASKED)
+        # The question tells more than the wording, which knows the style of few models. Content
+        # does not take back a no that stands beside it, or hardly.
+        partial = reading.label == "partial_refusal"
+        score, least, keep = weighed, KEEP_ASKED, KEEP_PARTIAL if partial else KEEP_ASKED
     else:
-        keeps = score >= (TAKE_BACK_ENGLISH if english else TAKE_BACK)
-    if reading.label and not keeps:
+        score = logistic(model.best(head, windows, known))
+        least, keep = _least(text, units, english=english), TAKE_BACK
+    if reading.label and score < keep:
         return Assessment("", min(score, 0.49), reading.span, reading.rules, reading.has_content)
     if reading.label or score < least:
         return reading
@@ -141,8 +163,12 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
 def answer_marks(prompt: str, text: str, units: list[Unit], known: list[str]) -> frozenset[str]:
     """Return what an answer does with its question: marks of ``marks`` and of the question."""
     parts = [text[u.span.start : u.span.end].replace("’", "'").lower() for u in units[:12]]
-    own = (name for name in known if not name.startswith(("sign ", "no sign", "asks")))
-    return frozenset((*own, *asked_marks(prompt, parts)))
+    own = (name for name in known if not name.startswith(("sign ", "no sign", "asks", "shape ")))
+    found = {*own, *asked_marks(prompt, parts)}
+    if "nature" in found:
+        refuses = not found.isdisjoint(("label refusal", "label partial_refusal"))
+        found.add(f"nature and {'refuses' if refuses else 'no refusal'}")
+    return frozenset(found)
 
 
 def weigh(
@@ -159,6 +185,14 @@ def weigh(
     )
 
 
+def says_nothing_of_it(text: str) -> bool:
+    """Say whether an English answer has no word that its refusing would take.
+
+    None that starts a rule anywhere, none of a speaker, a request or a judgement in its opening.
+    """
+    return not may_refuse(text) and CUES.isdisjoint(words_in(text[:OPENING_CHARS]))
+
+
 def is_english(text: str, language: str) -> bool:
     """Say whether an answer is in English, from its tag or else its words."""
     tag = language.partition("-")[0].lower()
@@ -170,9 +204,7 @@ def _least(text: str, units: list[Unit], *, english: bool) -> float:
     opening = opening_of(units)
     if any(unit.is_idiom for unit in opening) or "```" in text[: opening[-1].span.end]:
         return 2.0
-    if not english:
-        return ADD
-    return ADD_ENGLISH if len(text) < SHORT_ANSWER else ADD_LONG_ENGLISH
+    return ADD_LONG_ENGLISH if english and len(text) >= SHORT_ANSWER else ADD
 
 
 def _added(text: str, units: list[Unit], score: float) -> Assessment:
@@ -210,7 +242,7 @@ class RefusalDetector(DetectorBase):
 
     def __init__(self, model: Model | None = None) -> None:
         self._model = model or load(MODEL)
-        self.version = f"3-{self._model.digest[:16]}"
+        self.version = f"4-{self._model.digest[:16]}"
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:
         """Return one finding that spans the refusing sentences, or none."""

@@ -77,6 +77,11 @@ def tongues(head: str) -> tuple[str, ...]:
     return tuple(tag for tag, count in counts.items() if count and count == best)
 
 
+def words_in(text: str) -> set[str]:
+    """Return the lower-cased words of a text, with plain apostrophes."""
+    return set(_TOKEN.findall(text.lower().replace("’", "'")))
+
+
 @cache
 def phrases() -> Mapping[str, Mapping[str, str]]:
     """Return language to sign to pattern."""
@@ -99,14 +104,26 @@ def _signs(tag: str) -> Mapping[str, Hinted]:
     }
 
 
-def signs(head: str, language: str = "") -> list[str]:
-    """Return the signs that the opening of an answer shows.
+def signs(head: str, language: str = "") -> dict[str, int]:
+    """Return the signs that the opening of an answer shows, with the place of their first phrase.
 
     Args:
-        head: as ``opening_text`` gives it.
+        head: as ``opening_text`` gives it; places are offsets in it, lower-cased and with single
+            spaces.
         language: where known; any other tag than the fifteen counts as not known.
     """
-    text = head[:_HEAD].lower()
+    text = plain_head(head)
     tag = language.partition("-")[0].lower()
     tags = (tag,) if tag in phrases() else tongues(text)
-    return sorted({name for t in tags for name, found in _signs(t).items() if found.search(text)})
+    found: dict[str, int] = {}
+    for known in tags:
+        for name, pattern in _signs(known).items():
+            match = pattern.search(text)
+            if match and match.start() < found.get(name, _HEAD):
+                found[name] = match.start()
+    return dict(sorted(found.items()))
+
+
+def plain_head(head: str) -> str:
+    """Return what is searched for signs: the beginning, lower-cased, with single spaces."""
+    return " ".join(head[:_HEAD].lower().split())

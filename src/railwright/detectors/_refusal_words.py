@@ -24,13 +24,6 @@ class Hinted(NamedTuple):
                 return self.pattern.search(text)
         return None if self.words else self.pattern.search(text)
 
-    def narrowed(self, whole: str) -> Hinted:
-        """Return what finds the same in every part of ``whole``, with fewer words to look for."""
-        if not self.words:
-            return self
-        # A word that is nowhere: without any, no part can match.
-        return Hinted(self.pattern, tuple(w for w in self.words if w in whole) or ("\0",))
-
 
 #: Kind of rule to the words of each of its rules, in order, parted by "|".
 WORDS: dict[str, tuple[str, ...]] = {
@@ -93,8 +86,36 @@ WORDS: dict[str, tuple[str, ...]] = {
         "can't|couldn't|don't|doubt|enough|need|never|not|only|problem|regret|rush|why|won't|wonder|worries|wouldn't",
         "accountant|doctor|electrician|expert|lawyer|pharmacist|physician|tax|vet",
         "abuse|cheat|consent|crime|dangerous|explosive|fraud|harm|hurt|illegal|poison|privacy|scam|threat|toxic|unfair|violence",
+        "elsewhere|lying|me|my|part|without|yourself",
+        "are|been|blocked|can|could|declined|denied|disabled|filtered|got|is|may|must|refused|rejected|restricted|was|we|were|will|withheld|won't",
+        "around|our|this|your",
+        "beyond|boundary|call|can|decision|exceed|far|hands|line|mystery|off|out|past|where",
+        "by|chance|forget|hard|here|me|nah|never|no|not|possible|today",
+        "another|bow|clear|comment|end|hands|keep|kept|leave|leaving|nothing|remain|silent|sit|stay|steer|stop",
+        "built|configured|confined|designed|exclusively|intended|just|limited|made|meant|my|nothing|only|programmed|restricted|set|solely|trained",
+        "can|couldn't|didn't|do|forgot|found|had|haven't|i'm|i am|included|looked|meant|misread|mixed|thought|was|wouldn't",
+        "best|dear|hello|hey|hi|kind|re|sincerely|subject|wish|yours",
+        "add|bake|book|bring|check|choose|click|cut|enter|hold|install|keep|loosen|make|mix|open|pay|pick|plug|pour|press|put|read|remove|repeat|restart|return|review|rinse|run|select|set|start|store|swap|take|tap|turn|type|upload|use|wait|wear|write",
+        "amount|be|crime|comfortable|dishonest|feel|make|mean|offen|okay|ok with|prepared|unethical|willing",
+        "can|could|hardly|may not|must|never|not|unable|won't",
+        "conscience|convictions|ethics|ethos|for|guidelines|integrity|morals|principle|standards|values",
+        "about|happy|i'd|instead|let|shall|we",
     ),
 }
+
+
+#: An English answer refuses with one of these in its opening, or with a word of ``TRIGGER``.
+CUES = frozenset(
+    # ruff: noqa: SIM905
+    "i i'm i'd i'll i've me my mine myself we we're we'd we'll we've us no nope nah none nobody "
+    "request requests question questions prompt content policy policies rules guidelines terms "
+    "blocked rejected disabled removed filtered withheld denied unavailable unsupported hidden "
+    "secret sealed locked line limit limits limited restricted else elsewhere instead contact ask "
+    "should deserve deserves everyone everybody wrong unfair harm harmful hurt hurtful stereotype "
+    "stereotypes stereotyping dignity respect disrespect disrespectful crime serious immoral "
+    "suicide crisis lifeline samaritans alone ai assistant bot model cards table question pass "
+    "stop forget away concerned worried reconsider".split()
+)
 
 
 def words_of(kind: str, index: int = 0) -> tuple[str, ...]:
