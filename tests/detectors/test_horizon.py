@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from railwright.detectors import load_packs
 from railwright.detectors._horizon import Horizon
-from railwright.detectors._regex import parse
+from railwright.detectors._regex import Atom, Group, Node, Repeat, as_python, parse
 
 PATTERNS = [
     r"\bab{1,3}c?\b",
@@ -63,3 +65,27 @@ def test_matches_are_sought_from_a_place_on_with_what_stands_before_as_context()
     horizon = Horizon([(parse(r"\bab{1,3}"), 0)])
     assert horizon.run("xab", 1)[0] == 3
     assert horizon.run(" ab", 1)[0] == 1
+
+
+def atoms(node: Node) -> set[str]:
+    """Return the expressions of single characters in a part of an expression."""
+    if isinstance(node, Atom):
+        return {node.source}
+    if isinstance(node, Repeat):
+        return atoms(node.node)
+    ways = node.ways if isinstance(node, Group) else ()
+    return {source for way in ways for part in way for source in atoms(part)}
+
+
+def test_a_character_is_read_as_re2_reads_it() -> None:
+    """Python's ``\\s`` holds a vertical tab, RE2's does not: a match was thought to end there."""
+    re2 = pytest.importorskip("re2", reason="google-re2 is the other reader")
+    packs = load_packs(["pii", "secrets", "injection", "exfiltration", "code"])
+    sources = {a for pack in packs for rule in pack.rules for a in atoms(rule.parsed.root)}
+    sources |= {r"\s", r"\S", r"[^\S\n]", r"[\s\S]", r"[\S]", r"[^\\s]", r"[\\\s]"}
+    assert len(sources) > 200
+    for source in sources:
+        theirs, ours = re2.compile(source), re.compile(as_python(source), re.ASCII)
+        for code in range(128):
+            char = chr(code)
+            assert bool(ours.fullmatch(char)) == bool(theirs.fullmatch(char)), (source, code)

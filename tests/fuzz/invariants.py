@@ -107,6 +107,10 @@ def check_redaction(rules: RuleEngine, text: str, *, fully: bool) -> list[Detect
     return whole.detections
 
 
+#: How far after a number its keyword may end, in plain characters.
+_KEYWORD_AFTER = 48
+
+
 def check_no_leak(rules: RuleEngine, redacted: str, done: Sequence[Detection]) -> None:
     """A second look finds nothing that was there the first time."""
     again = rules.scan(redacted)
@@ -124,7 +128,9 @@ def check_no_leak(rules: RuleEngine, redacted: str, done: Sequence[Detection]) -
             is_little(redacted[d.end : a]) and is_little(redacted[b : d.start]) for a, b in marks
         ) or any(
             # A mark is shorter than what it stands for: a keyword before it reaches farther now.
-            a <= d.start and plain_length(redacted[b : d.start]) <= rules.lookbehind + 64
+            # And a keyword after a number ends at it, as it did not at what it stands for.
+            (a <= d.start and plain_length(redacted[b : d.start]) <= rules.lookbehind + 64)
+            or (d.end <= a and plain_length(redacted[d.end : a]) <= _KEYWORD_AFTER)
             for a, b in marks
         ), f"rule {d.rule} finds more after redaction"
 

@@ -287,3 +287,13 @@ def test_numbers_and_names_of_arguments_are_redacted() -> None:
 def test_a_time_is_no_card(engine: RuleEngine, text: str) -> None:
     assert luhn(text)  # by that alone it would be one
     assert engine.scan(f"since {text}") == []
+
+
+def test_a_vertical_tab_ends_no_secret_in_a_stream(engine: RuleEngine) -> None:
+    text = "password: Tsq0csp-cKL3XiIBIzvAQwkycubw9wGFHiPMEqFQh\x0bb4dor&3"
+    whole = redact_whole(engine, text).text
+    assert whole == "password: [SECRET]"
+    for size in (1, 3, 20):
+        stream = StreamRedactor(engine)
+        parts = [stream.feed(text[at : at + size]) for at in range(0, len(text), size)]
+        assert "".join([*parts, stream.close()]) == whole

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from railwright.detectors._regex import Atom, Group, Node, Parsed, Repeat, Zero
+from railwright.detectors._regex import Atom, Group, Node, Parsed, Repeat, Zero, as_python
 
 _EXPANDED = 20
 #: States kept before the automaton is built anew.
@@ -87,7 +87,8 @@ class _Builder:
         if key not in self._known:
             self._known[key] = len(self.matchers)
             # Letter case may be read for ASCII alone or for all letters: either counts.
-            ascii_, wide = re.compile(source, flags | re.ASCII), re.compile(source, flags)
+            plain = as_python(source)
+            ascii_, wide = re.compile(plain, flags | re.ASCII), re.compile(plain, flags)
             self.matchers.append(lambda c: bool(ascii_.match(c) or wide.match(c)))
         return self._known[key]
 

@@ -246,6 +246,22 @@ def _begins(node: Node, opener: str) -> frozenset[int]:
     return found
 
 
+def as_python(source: str) -> str:
+    r"""Return the expression of one character so that Python's ``re`` reads it as RE2 does.
+
+    To RE2 a vertical tab is no ``\s``.
+    """
+    in_class = source.startswith("[")
+
+    def spelled(escape: re.Match[str]) -> str:
+        known = {r"\s": r"\t\n\f\r ", r"\S": r"\S\v"}.get(escape[0])
+        if known is None:
+            return escape[0]
+        return known if in_class else f"[{known}]"
+
+    return re.sub(r"\\.", spelled, source, flags=re.DOTALL)
+
+
 def matched(source: str) -> frozenset[int]:
     """Return the ASCII characters that one character of an expression matches, case told apart.
 
@@ -259,7 +275,7 @@ def matched(source: str) -> frozenset[int]:
 @lru_cache(maxsize=4096)
 def _matched(source: str, any_case: bool, dot_all: bool) -> frozenset[int]:
     flags = (re.IGNORECASE if any_case else 0) | (re.DOTALL if dot_all else 0)
-    match = re.compile(source, flags).match
+    match = re.compile(as_python(source), flags).match
     return frozenset(code for code in range(128) if match(chr(code)))
 
 
