@@ -179,7 +179,6 @@ def test_thresholds_and_labels_mean_the_same_everywhere(
 TWO_READINGS = (
     ("IMEI 490154203237518", "device", "card", 5, 20),
     ("CCCD 001085012345", "phone", "national_id", 5, 17),
-    ("Pay to DE89 3704 0044 0532 0130 00", "iban", "phone", 17, 34),
 )
 
 
@@ -199,6 +198,22 @@ def test_a_surer_reading_does_not_hide_the_label_that_is_asked_for(
     assert read(text).labels == read.batch([text])[0].labels == ((other, 1),)
     score = make_scorer(f"detector:pii?labels={other}").score(CASE, Response(text))
     assert score.failed is True  # type: ignore[union-attr]
+
+
+def test_a_number_within_a_surer_longer_one_is_a_part_of_it() -> None:
+    text = "Pay to DE89 3704 0044 0532 0130 00"
+    assert {d.label for d in detectors.RuleEngine(detectors.load_packs(["pii"])).scan(text)} == {
+        "iban",
+        "phone",
+    }
+    rule = "{id: r, stage: output, detector: pii, action: redact, labels: [phone]}"
+    guard = Guard(parse_policy(f"schema: guard/v1\nrules: [{rule}]"))
+    stream = guard.stream("output")
+    assert "".join([*map(stream.feed, text), stream.close()]) == text
+    assert guard.check("output", text).action == "allow"
+    assert signal("pii", labels=["phone"])(text).count == 0
+    inner, outer = Detection(3, 9, "email", 0.5), Detection(0, 20, "link", 1.0)
+    assert detectors.readings("go to a@b.ex and on!!", [outer, inner]) == [outer, inner]
 
 
 def test_rules_of_one_detector_each_have_their_own_reading() -> None:

@@ -104,7 +104,7 @@ def test_other_stages_are_left_alone() -> None:
 
 @pytest.mark.parametrize(
     ("action", "text"),
-    [("block", ""), ("ask", "a bad day"), ("flag", "a bad day"), ("allow", "a bad day")],
+    [("block", ""), ("ask", "a [WORD] day"), ("flag", "a bad day"), ("allow", "a bad day")],
 )
 def test_each_action(word: Callable[..., Word], action: str, text: str) -> None:
     word("t-word")
@@ -439,3 +439,18 @@ def test_a_closed_stream_takes_nothing_more(detector: str) -> None:
     assert stream.close() == ""
     with pytest.raises(GuardError, match="stream is closed"):
         stream.feed("more")
+
+
+def test_what_is_asked_about_is_not_shown_before_somebody_agrees() -> None:
+    text = f"Pay {IBAN} now"
+    rules = "{id: r, stage: output, detector: pii, labels: [iban], action: ask}"
+    made = Guard(parse_policy(f"schema: guard/v1\nrules: [{rules}]"))
+    verdict = made.check("output", text)
+    assert (verdict.action, verdict.blocked, verdict.text) == ("ask", True, "Pay [IBAN] now")
+    stream = made.stream("output")
+    assert "".join([*map(stream.feed, text), stream.close()]) == "Pay "
+    limited = (
+        f"schema: guard/v1\ntier: 2\nlimits: {{max_chars: 9, on_limit: ask}}\nrules: [{rules}]"
+    )
+    verdict = Guard(parse_policy(limited)).check("output", text)
+    assert (verdict.action, verdict.text) == ("ask", "")

@@ -14,7 +14,7 @@ from railwright._lazy import lazy
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._normal import contains_tokens, tokens_of
 from railwright.detectors._registry import UnknownDetectorError, get, located, names, register
-from railwright.detectors._resolve import candidates, joined, resolve
+from railwright.detectors._resolve import candidates, joined, readings, resolve
 from railwright.detectors._signal import Reading, Signal, counted, counts, signal
 from railwright.detectors._text import Folded, Span, fold, sentences
 from railwright.detectors.hosted import (
@@ -69,6 +69,7 @@ __all__ = [
     "located",
     "names",
     "normalise",
+    "readings",
     "register",
     "resolve",
     "sentences",

@@ -41,8 +41,33 @@ def candidates(detector: Detector, text: str, context: Context | None = None) ->
     engine = getattr(detector, "engine", None)
     if engine is None:
         return detector.detect(text, context)
-    found: list[Detection] = engine.scan(text)
-    return found
+    return readings(text, engine.scan(text))
+
+
+def readings(text: str, found: list[Detection]) -> list[Detection]:
+    """Return findings of rules without numbers that are a part of a longer, surer finding.
+
+    A telephone number within an IBAN is no other reading of it. What holds a letter stays (an
+    address within a link), and so does a reading of just the same characters.
+    """
+    ordered = sorted(found, key=lambda item: (item.start, -item.end))
+    around: list[Detection] = []
+    parts: set[Detection] = set()
+    for item in ordered:
+        if around:
+            around = [other for other in around if other.end > item.start]
+            surer = any(
+                other.end >= item.end and other.score > item.score and _size(other) > _size(item)
+                for other in around
+            )
+            if surer and not any(map(str.isalpha, text[item.start : item.end])):
+                parts.add(item)
+        around.append(item)
+    return [item for item in found if item not in parts] if parts else found
+
+
+def _size(found: Detection) -> int:
+    return found.end - found.start
 
 
 def joined(detector: Detector, chosen: list[Detection]) -> list[Detection]:

@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
-from railwright.detectors import Context, Detection, Detector, DetectorUnavailable, candidates
+from railwright.detectors import (
+    Context,
+    Detection,
+    Detector,
+    DetectorUnavailable,
+    candidates,
+    readings,
+)
 from railwright.guard._decide import Answer, Failure, checked
 from railwright.guard._settle import RuleSource, scan_whole
 
@@ -99,7 +106,7 @@ def ask_engines(
     try:
         found = scan_whole([engine for _, engine in engines], text)
         for (name, _), items in zip(engines, found, strict=True):
-            answers[name] = checked(text, items, name)
+            answers[name] = checked(text, readings(text, items), name)
     except Exception as error:  # noqa: BLE001 - whatever a rule engine raises is a verdict
         failure = failure_of(error, ", ".join(name for name, _ in engines))
         answers.update((name, failure) for name, _ in engines)

@@ -153,7 +153,8 @@ def _verdict(
     action = strictest(r.action for r in reasons if r.enforced)
     would = strictest(r.action for r in reasons)
     usable = text
-    if action == "block":
+    unread = action == "ask" and any(r.kind == "limit" for r in reasons)
+    if action == "block" or unread:  # nobody looked for what must be taken out
         usable = ""
     elif found:
         usable = apply_edits(text, edits_for(found))

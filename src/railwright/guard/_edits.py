@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from railwright.guard._types import SEVERITY, Finding
 
+#: What is asked about is not shown before somebody has agreed.
+_EDITING = ("redact", "rewrite", "ask")
+
 
 class Edit(NamedTuple):
     """``text[start:end]`` becomes ``replacement``."""
@@ -21,7 +24,7 @@ def edits_of(found: Iterable[tuple[Finding, str]]) -> list[Edit]:
 
     Args:
         found: findings with the text that each puts in the place of its span. Findings that ask
-            for neither ``redact`` nor ``rewrite`` are passed over, so are empty spans.
+            for none of ``redact``, ``rewrite`` and ``ask`` are passed over, so are empty spans.
 
     Findings that share a character become one edit over their union, so that no rest of either
     stays; its replacement is that of the stricter action, then the surer, longer, earlier one.
@@ -30,7 +33,7 @@ def edits_of(found: Iterable[tuple[Finding, str]]) -> list[Edit]:
         (
             (finding, text)
             for finding, text in found
-            if finding.action in ("redact", "rewrite") and finding.start < finding.end
+            if finding.action in _EDITING and finding.start < finding.end
         ),
         key=lambda item: (item[0].start, -item[0].end),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from railwright.detectors import Detection, joined
+from railwright.detectors import Detection, joined, readings
 from railwright.guard._ask import failure_of
 from railwright.guard._decide import (
     Answer,
@@ -155,8 +155,8 @@ class RuleStream:
         """Return what a settled part becomes, and whether a rule stops the stream in it."""
         hits: list[tuple[Rule, Finding]] = []
         for name, raw in zip(self._names, part.found, strict=True):
-            self._found[name] += raw
-            here = [_moved(found, -part.start) for found in raw]
+            here = readings(part.text, [_moved(found, -part.start) for found in raw])
+            self._found[name] += (_moved(found, part.start) for found in here)
             for rule, enforced, _ in self._chosen:
                 if here and rule.detector == name:
                     counted = joined(self._plan.detectors[name], rule.accepted(part.text, here))
