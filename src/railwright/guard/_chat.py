@@ -58,9 +58,10 @@ class ChatOptions(msgspec.Struct, frozen=True):
         """Refuse what would silently be taken for something else."""
         if self.untrusted not in ("remove", "block"):
             raise GuardError(f"untrusted is 'remove' or 'block', not {self.untrusted!r}")
-        if isinstance(self.trusted_roles, str):
-            roles = f'frozenset({{"{self.trusted_roles}"}})'
-            raise GuardError(f"trusted_roles is a set of texts; write trusted_roles={roles}")
+        roles: object = self.trusted_roles
+        if isinstance(roles, str):
+            mend = f'trusted_roles=frozenset({{"{roles}"}})'
+            raise GuardError(f"trusted_roles is a set of texts; write {mend}")
 
 
 class TooManyTextsError(Exception):
