@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from os import PathLike, fspath
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ from railwright.guard._chat import (
     refusal_chunks,
 )
 from railwright.guard._chat_stream import ChatStream
-from railwright.guard._guard import Guard
+from railwright.guard._guard import Guard, text_list
 from railwright.guard._places import Arguments
 from railwright.guard._types import Call, GuardError
 from railwright.transport import SseParser
@@ -66,7 +67,7 @@ class GuardMiddleware:
         options: how documents, roles and streams are treated, and what clients are told.
 
     Raises:
-        GuardError: ``plants`` is one text.
+        GuardError: ``guard`` is a path, or ``plants`` no list of texts.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword a setting
@@ -84,14 +85,17 @@ class GuardMiddleware:
         max_body: int = MAX_BODY,
         options: ChatOptions | None = None,
     ) -> None:
+        if isinstance(guard, str | PathLike):
+            raise GuardError(f'guard is a Guard, no path; use Guard.load("{fspath(guard)}")')
         self.app, self.guard = app, guard
         self._paths = tuple(paths)
         self._tenant, self._conversation = tenant_header.lower(), conversation_header.lower()
         self._channel, self._call_of, self._max_body = channel, call, max_body
         self._options = options or ChatOptions()
-        if isinstance(plants, str):
-            raise GuardError("plants is a list of texts", "write plants=[...]")
-        self._system, self._plants = system, plants
+        self._system = system
+        if not callable(plants):
+            text_list("plants", plants or ())
+        self._plants = plants
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

@@ -23,7 +23,7 @@ from railwright.guard._places import (
     reply_texts,
     side_texts,
 )
-from railwright.guard._types import Action, Call, Verdict
+from railwright.guard._types import Action, Call, GuardError, Verdict
 
 REMOVED = "[removed by a safety rule]"
 """Stands for an untrusted text (document, tool result) that was stopped."""
@@ -43,6 +43,9 @@ class ChatOptions(msgspec.Struct, frozen=True):
         hold: keep streamed answers back to their end, so that nothing of a blocked one is shown.
         disclose: tell the client which rules decided; without it, the action and stage alone.
         max_texts: texts that one request may hold; one with more cannot be checked in good time.
+
+    Raises:
+        GuardError: there is no such ``untrusted``, or ``trusted_roles`` is one text.
     """
 
     untrusted: Literal["remove", "block"] = "remove"
@@ -50,6 +53,15 @@ class ChatOptions(msgspec.Struct, frozen=True):
     hold: bool = False
     disclose: bool = False
     max_texts: int = 20_000
+
+    def __post_init__(self) -> None:
+        """Refuse what would silently be taken for something else."""
+        if self.untrusted not in ("remove", "block"):
+            raise GuardError(f"untrusted is 'remove' or 'block', not {self.untrusted!r}")
+        roles: object = self.trusted_roles
+        if isinstance(roles, str):
+            mend = f'trusted_roles=frozenset({{"{roles}"}})'
+            raise GuardError(f"trusted_roles is a set of texts; write {mend}")
 
 
 class TooManyTextsError(Exception):
@@ -127,7 +139,9 @@ class ChatGuard:
         ]
         texts += [(place, item.tool) for item in arguments for place in item.places("memory")]
         documents = body.get("documents")
-        if isinstance(documents, list):
+        if isinstance(documents, str):
+            texts.append((Place("retrieved", body, "documents"), ""))
+        elif isinstance(documents, list | dict):
             texts += [(place, "") for place in leaves(documents, "retrieved")]
         if sum(1 if isinstance(t, Place) else len(t.places) for t, _ in texts) > options.max_texts:
             raise TooManyTextsError(f"the request holds more than {options.max_texts} texts")
@@ -261,8 +275,7 @@ def system_of(body: dict[str, Any], known: str = "") -> str:
     for message in _messages(body):
         if message.get("role") in SYSTEM_ROLES:
             given = {"content": message.get("content")}
-            found = [t for item in message_texts(given, frozenset()) for t in _strings(item)]
-            texts.append("".join(found))
+            texts += ["".join(_strings(item)) for item in message_texts(given, frozenset())]
     # The same text may come in two ways, or be known already.
     kept: list[str] = []
     for text in texts:
@@ -290,7 +303,7 @@ def passages_of(body: dict[str, Any]) -> list[str]:
     """The texts of the documents and tool results of a request."""
     documents = body.get("documents")
     found = []
-    for item in documents if isinstance(documents, list) else ():
+    for item in documents if isinstance(documents, list) else (documents,):
         text = item.get("text", item.get("content")) if isinstance(item, dict) else item
         if isinstance(text, str):
             found.append(text)

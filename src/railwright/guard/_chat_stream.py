@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from railwright.guard._chat import FILTERED, ChatGuard
 from railwright.guard._places import (
     OUTPUT_FIELDS,
+    Place,
+    content_texts,
     dicts,
     leaves,
-    part_places,
     side_texts,
 )
 from railwright.guard._streams import aclose
@@ -47,7 +48,7 @@ class _Choice:
         parts = [v for k, v in out.items() if k in OUTPUT_FIELDS and isinstance(v, dict | list)]
         for place in (
             *side_texts(out),
-            *(p for part in parts for p in part_places(part, "output")),
+            *(p for part in parts for p in _places(part)),
         ):
             await self._chat.side(place)
         return out
@@ -188,6 +189,11 @@ class ChatStream:
     def _ended(self, choice: dict[str, Any]) -> Chunk:
         body = {**self._head, "choices": [choice]}
         return self._chat.tally.told(body) if choice["finish_reason"] else body
+
+
+def _places(parts: list[Any] | dict[str, Any]) -> list[Place]:
+    found = content_texts(parts, "output")
+    return [p for item in found for p in ((item,) if isinstance(item, Place) else item.places)]
 
 
 def _reason(chunk: Chunk) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -96,10 +96,12 @@ class Guard:
                 counts every finding.
 
         Raises:
-            GuardError: there is no such tier.
+            GuardError: there is no such tier or mode.
             ManifestError: the policy cannot be used at this tier.
             MissingExtraError: a detector needs packages that are not installed.
         """
+        if mode not in ("enforce", "shadow"):
+            raise GuardError(f"there is no mode {mode!r}; modes are enforce, shadow")
         self._tier, self._mode, self._path = tier, mode, path
         self._key = guard_key(key)
         self._sink = sink
@@ -283,7 +285,7 @@ def call_of(stage: Stage, call: Call | None, about: dict[str, Any]) -> Call:
         GuardError: there is no such stage or field.
     """
     if stage not in STAGES:
-        raise GuardError(f"there is no stage {stage!r}", f"one of {', '.join(STAGES)}")
+        raise GuardError(f"there is no stage {stage!r}; stages are {', '.join(STAGES)}")
     if not about:
         return call or NO_CALL
     unknown = sorted(set(about) - set(Call.__struct_fields__))
@@ -294,16 +296,23 @@ def call_of(stage: Stage, call: Call | None, about: dict[str, Any]) -> Call:
 
 
 def _listed(name: str, value: Any) -> Any:
-    """Return the value of a field; lists of texts become what a call holds.
+    return text_list(name, value) if name in ("passages", "plants", "reference") else value
+
+
+def text_list(name: str, value: Any) -> tuple[str, ...]:
+    """Return the texts of a field as a call holds them.
 
     Raises:
-        GuardError: one text stands where several are meant.
+        GuardError: one text stands where several are meant, or what is no text.
     """
-    if name not in ("passages", "plants", "reference"):
-        return value
-    if isinstance(value, str):
-        raise GuardError(f"{name} is a list of texts", f"write {name}=[...]")
-    return tuple(value)
+    mend = f"write {name}=[...]"
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise GuardError(f"{name} is a list of texts", mend)
+    texts = tuple(value)
+    for text in texts:
+        if not isinstance(text, str):
+            raise GuardError(f"{name} is a list of texts (str), not of {type(text).__name__}", mend)
+    return texts
 
 
 def is_blocked(chosen: list[Chosen], answers: dict[str, Answer], text: str) -> bool:

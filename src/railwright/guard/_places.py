@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -22,6 +23,23 @@ ARGUMENTS = ("arguments", "input")
 #: Numbers from here on are read as text: cards and accounts, but no times in seconds.
 _LONG, _LONGEST = 10**11, 10**30
 _KNOWN = frozenset({"role", "id", "type", "name", "index", "tool_calls", "function_call"})
+_PART_TEXTS = ("text", "refusal", "value")
+"""Where a part of a message's content holds its text."""
+_BESIDE = ("annotations", "citations", "logprobs")
+_IDS = frozenset(
+    {"type", "id", "file_id", "call_id", "tool_call_id", "tool_use_id", "signature"}
+    | {"thought_signature", "encrypted_content", "encrypted_index"}
+)
+_MEDIA = frozenset(
+    f"{before}{kind}{after}"
+    for kind in ("image", "audio", "video")
+    for before in ("", "input_")
+    for after in ("", "_url")
+)
+_BYTES = frozenset({"data", "file_data", "bytes", "base64"})
+_OF_MEDIA = _BYTES | {"url", "image_url", "audio_url", "video_url", "detail", "format"}
+#: Shorter words can look like base64 of bytes.
+_SHORTEST = 1000
 
 
 class Place(NamedTuple):
@@ -177,23 +195,87 @@ def message_texts(message: dict[str, Any], trusted: frozenset[str]) -> Iterator[
         if isinstance(value, str) and value:
             yield Place(stage, message, field)
         elif isinstance(value, list | dict):
-            yield Parts(stage, tuple(part_places(value, stage)))
+            yield from content_texts(value, stage)
     if isinstance(message.get("name"), str):
         yield Place(stage, message, "name")
 
 
-def part_places(value: list[Any] | dict[str, Any], stage: Stage) -> Iterator[Place]:
-    """Yield the texts of the parts of a message's content, or of content that is one part."""
-    parts = [value] if isinstance(value, dict) else value
-    for number, part in enumerate(parts):
-        if isinstance(part, str):
-            yield Place(stage, parts, number)
-        elif isinstance(part, dict):
-            for key in ("text", "refusal"):
-                if isinstance(part.get(key), str):
-                    yield Place(stage, part, key)
-                elif isinstance(part.get(key), dict | list):
-                    yield from leaves(part[key], stage)
+def content_texts(value: list[Any] | dict[str, Any], stage: Stage) -> Iterator[Place | Parts]:
+    """Yield every text of a message's content in parts, whatever shape the parts have.
+
+    What the model reads as one text is one ``Parts``; texts in unknown fields stand alone. Left out
+    are names and ids, the addresses and bytes of media, and in replies what stands beside a text
+    (``beside_texts``).
+    """
+    groups: list[Any] = [value]
+    while groups:
+        joined: list[Place] = []
+        alone: list[Place] = []
+        group = groups.pop()
+        stack = [([group], 0, "part")] if isinstance(group, dict) else _within(group, "part")
+        while stack:
+            holder, key, kind = stack.pop()
+            item = holder[key]
+            if isinstance(item, str):
+                if kind in ("part", "text"):
+                    joined.append(Place(stage, holder, key))
+                elif not _is_passed(key, item, media=kind == "media"):
+                    alone.append(Place(stage, holder, key))
+            elif key == "content" and isinstance(item, dict | list) and kind != "text":
+                groups.append(item)  # content within a part, such as that of a tool result
+            elif isinstance(item, dict | list) and not (stage == "output" and key in _BESIDE):
+                stack += _within(item, kind)
+        if joined:
+            yield Parts(stage, tuple(joined))
+        yield from alone
+
+
+def _within(item: dict[str, Any] | list[Any], kind: str) -> list[tuple[Any, Any, str]]:
+    """What a mapping or list of some kind holds, each with its own kind, the first one last."""
+    if isinstance(item, list):
+        return [(item, key, kind) for key in range(len(item) - 1, -1, -1)]
+    if kind == "text":
+        return [(item, key, kind) for key in reversed(item)]
+    other = "media" if kind == "media" or str(item.get("type")) in _MEDIA else "other"
+    kinds = {key: "media" if key in _MEDIA else other for key in item}
+    if kind == "part":
+        kinds.update((key, "text") for key in _PART_TEXTS if key in item)
+    return [(item, key, kinds[key]) for key in reversed(item)]
+
+
+def _is_passed(key: Any, text: str, *, media: bool) -> bool:
+    """Say whether a string in a part is none that a model reads as text."""
+    # Base64 of a text is checked: rules read it.
+    if (key in _BYTES or text.startswith("data:")) and _is_binary(text):
+        return True
+    one_word = len(text.split(None, 1)) == 1
+    return one_word and (key in _IDS or (media and key in _OF_MEDIA))
+
+
+def _is_binary(text: str) -> bool:
+    """Say whether a text is base64, plain or in a ``data:`` address, of bytes that are no text."""
+    head, comma, rest = text.partition(",")
+    named = bool(comma) and head.startswith("data:") and head.endswith(";base64")
+    given = rest if named else text
+    if not named and len(given) < _SHORTEST:
+        return False
+    try:
+        base64.b64decode(given, validate=True).decode()
+    except UnicodeDecodeError:
+        return True
+    except ValueError:  # no base64
+        return False
+    return False
+
+
+def beside_texts(value: Any) -> Iterator[Place]:
+    """Yield the texts of annotations and citations in the content of a reply."""
+    for holder in _holders(value) if isinstance(value, dict | list) else ():
+        for key in _BESIDE if isinstance(holder, dict) else ():
+            if key != "logprobs" and isinstance(holder.get(key), dict | list):
+                for place in leaves(holder[key], "output"):
+                    if not _is_passed(place.key, place.text, media=False):
+                        yield place
 
 
 def calls_of(message: dict[str, Any]) -> list[Arguments]:
@@ -217,12 +299,14 @@ def reply_texts(message: dict[str, Any]) -> Iterator[Place | Parts]:
         if isinstance(value, str) and value:
             yield Place("output", message, field)
         elif isinstance(value, list | dict):
-            yield Parts("output", tuple(part_places(value, "output")))
+            yield from content_texts(value, "output")
 
 
 def side_texts(message: dict[str, Any]) -> Iterator[Place]:
     """Yield what else a reply's message shows: retrieved passages, annotations, transcripts."""
     for key, value in message.items():
+        if key in OUTPUT_FIELDS:
+            yield from beside_texts(value)
         if key in _KNOWN or key in OUTPUT_FIELDS:
             continue
         if isinstance(value, str) and value:
