@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from railwright.detectors import get
+from railwright.detectors._labels import FIXED, known_labels
 from railwright.guard import (
     Guard,
     default_policy,
@@ -22,7 +23,6 @@ from railwright.guard import (
     read_rows,
     run_tests,
 )
-from railwright.guard._labels import FIXED, known_labels
 from railwright.system import ManifestError
 
 HEAD = "schema: guard/v1\n"
@@ -333,7 +333,7 @@ def test_the_labels_of_our_detectors_are_those_of_their_table() -> None:
     told = {"by", "injection_classifier", "harm_classifier"}
     for name, labels in shown.items():
         if labels and name not in FIXED and name not in told and "minilm" not in name:
-            assert known_labels(get(name), name) == labels
+            assert known_labels(get(name)) == labels
 
 
 BY_TIER = "must be a number from 0 to 1, or one for each tier (high, medium, low)"

@@ -181,7 +181,7 @@ def diff(
     found = diff_plans(left.plan, right.plan)
     moves = None
     if traffic is not None:
-        moves = diff_traffic(left, right, read_rows(traffic, stage, slices, "benign"))
+        moves = diff_traffic(left, right, read_rows(traffic, stage, slices, ignore_labels=True))
     if as_json:
         import msgspec
 
@@ -269,6 +269,8 @@ def _usual_tier(policy: str) -> int | None:
 
 
 def _standard_input() -> str:
+    if sys.stdin is None:  # the caller closed it
+        raise click.UsageError("standard input is closed; give the text there, as in `echo TEXT |`")
     raw = sys.stdin.buffer.read()
     try:
         return raw.decode("utf-8")

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING
 
 from railwright._lazy import lazy
 from railwright.detectors._extras import MissingExtraError
+from railwright.detectors._labels import is_hosted, labels_fault, unknown_labels
 from railwright.detectors._normal import contains_tokens, tokens_of
-from railwright.detectors._registry import UnknownDetectorError, get, located, names, register
+from railwright.detectors._registry import (
+    UnknownDetectorError,
+    get,
+    located,
+    may_read_plants,
+    names,
+    register,
+)
 from railwright.detectors._resolve import candidates, joined, readings, resolve
 from railwright.detectors._signal import Reading, Signal, counted, counts, signal
 from railwright.detectors._text import Folded, Span, fold, sentences
@@ -63,10 +71,13 @@ __all__ = [
     "counts",
     "fold",
     "get",
+    "is_hosted",
     "joined",
+    "labels_fault",
     "lint_packs",
     "load_packs",
     "located",
+    "may_read_plants",
     "names",
     "normalise",
     "readings",
@@ -75,6 +86,7 @@ __all__ = [
     "sentences",
     "signal",
     "tokens_of",
+    "unknown_labels",
 ]
 
 __getattr__ = lazy(__name__, _PLACES)

@@ -38,6 +38,8 @@ _BUILT_IN = {
     **FACTORIES,
 }
 
+_READ_PLANTS = ("injection_marker", "leak", "planted")
+
 _registered: dict[str, Callable[..., Detector]] = {}
 _instances: dict[str, Detector] = {}
 
@@ -87,6 +89,20 @@ def get(name: str, /, **options: Any) -> Detector:
         found = _factory(name)()
         _instances[name] = found
     return found
+
+
+def kind_of(detector: Detector) -> str:
+    """Return the name of the built-in detector that this is; "" where it is none."""
+    place = f"{type(detector).__module__}:{type(detector).__qualname__}"
+    return next((name for name, its in _BUILT_IN.items() if its == place), "")
+
+
+def may_read_plants(name: str) -> bool:
+    """Whether the detector of that name may look for ``Context.plants``.
+
+    Of the built-in ones it is known; any other may.
+    """
+    return name in _READ_PLANTS or name in _registered or name not in _BUILT_IN
 
 
 def located(name: str, options: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:

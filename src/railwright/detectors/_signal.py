@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
+from railwright.detectors._labels import labels_fault
 from railwright.detectors._registry import get
 from railwright.detectors._resolve import candidates, joined
 from railwright.detectors.interface import Context, Detection, Detector
@@ -112,9 +113,11 @@ def signal(
 
     Raises:
         UnknownDetectorError, DetectorConfigError: as ``get``.
-        ValueError: the threshold lies outside of [0, 1].
+        ValueError: the threshold lies outside of [0, 1], or the detector never gives a label.
     """
     if not 0.0 <= threshold <= 1.0:
         raise ValueError(f"a threshold lies between 0 and 1; this one is {threshold:g}")
     chosen = get(detector) if isinstance(detector, str) else detector
+    if fault := labels_fault(chosen, labels):
+        raise ValueError(fault)
     return Signal(chosen, threshold, tuple(labels))

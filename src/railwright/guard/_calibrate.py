@@ -20,7 +20,13 @@ from railwright.guard._calibration import Calibrated, Calibration, Rate
 from railwright.guard._decide import Answer, Failure, choose
 from railwright.guard._guard import Guard
 from railwright.guard._plan import Rule
-from railwright.guard._traffic import CalibrationRow, exact_rate, read_rows, rows_digest
+from railwright.guard._traffic import (
+    CalibrationRow,
+    check_slices,
+    exact_rate,
+    read_rows,
+    rows_digest,
+)
 from railwright.guard._types import GuardError, Verdict
 from railwright.stats import clopper_pearson, cluster_counts, plan
 
@@ -47,7 +53,8 @@ def calibrate(
         confidence: of each bound by itself.
 
     Raises:
-        GuardError: there is no benign row, the target is no rate, or a detector failed on a row.
+        GuardError: there is no benign row, the target is no rate, no row has a value of a slice,
+            or a detector failed on a row.
     """
     if not 0 < target_fpr < 1:
         raise GuardError(f"a target rate lies between 0 and 1, not at {target_fpr}")
@@ -55,6 +62,7 @@ def calibrate(
     attacks = [row for row in rows if row.label == "attack"]
     if not benign:
         raise GuardError("there is no benign row", "give benign traffic by --benign FILE")
+    check_slices(rows)
     scores = {id(row): _scores(guard, row) for row in rows}
     stages = {row.stage for row in benign}
     found = [

@@ -13,7 +13,6 @@ from railwright.detectors import Detector, MissingExtraError
 from railwright.guard._calibration import Calibration
 from railwright.guard._condition import Condition, ConditionError, compile_condition
 from railwright.guard._exceptions import Exceptions, exceptions_of, fault_of
-from railwright.guard._labels import is_hosted, known_labels
 from railwright.guard._plan import Plan, Rule, StagePlan, stage_plan
 from railwright.guard._policy_secrets import PolicySecrets, read_secrets
 from railwright.guard._types import STAGES, TIER_NAMES, Action, Fail, Mode, Stage
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 SLOW_DEADLINE_S = 2.0
 """How long a slow detector is waited for where the policy does not say."""
 _ENFORCING = ("redact", "rewrite", "ask", "block")
+_MEND_OPEN = "write closed, ask or flag"
 CHANNEL_OF: dict[Stage, str] = {
     "input": "user_input",
     "memory": "user_input",
@@ -77,6 +77,28 @@ class _Compiler:
 
         return read_secrets(self.source.file.secrets, self.source.folder, complain)
 
+    def _used(self, entries: Iterable[RuleEntry]) -> None:
+        """Refuse secrets that no rule of any tier looks for."""
+        file = self.source.file
+        named = {entry.detector for entry in entries}
+        kinds = (file.detectors[name].kind if name in file.detectors else name for name in named)
+        if not file.secrets or any(map(detectors.may_read_plants, kinds)):
+            return
+        mend = "take planted-out out of `off`" if file.extends else "add `extends: default`"
+        mend += ", or a rule: {id: planted-out, stage: output, detector: planted, action: redact}"
+        self.complain(
+            "unused-secrets", "no rule looks for the values of `secrets`", mend, "secrets"
+        )
+
+    def on_limit(self, rules: Iterable[Rule]) -> Fail:
+        """What becomes of a text beyond the limits."""
+        mode = cast("Fail", at_tier(self.source.file.limits.on_limit, self.source.tier))
+        enforced = any(rule.action in _ENFORCING for rule in rules)
+        if self.source.tier == 1 and mode == "open" and enforced:
+            message = "`on_limit: open` lets unchecked text through at tier 1"
+            self.complain("fails-open", message, _MEND_OPEN, "limits", "on_limit")
+        return mode
+
     def rules(self) -> list[Rule]:
         """Every rule of the tier: inherited ones first, those of the same id replaced in place."""
         for place, text in enumerate(self.source.file.exempt):
@@ -95,6 +117,7 @@ class _Compiler:
                 message = f"`off` names no inherited rule: {name}"
                 self.complain("unknown-rule", message, _mend_off(name, inherited), "off", place)
         chosen.update(own)
+        self._used(entry for entry, _ in chosen.values())
         found = [self.rule(entry, place) for entry, place in chosen.values() if self._here(entry)]
         return [rule for rule in found if rule is not None]
 
@@ -166,7 +189,7 @@ class _Compiler:
         mode = cast("Fail", at_tier(given, tier))
         if tier == 1 and mode == "open" and action in _ENFORCING:
             message = f"rule {entry.id}: `{name}: open` lets unchecked text through at tier 1"
-            self.complain("fails-open", message, "write closed, ask or flag", *loc, name)
+            self.complain("fails-open", message, _MEND_OPEN, *loc, name)
         return mode
 
     def _detector(self, name: str, loc: tuple[str | int, ...]) -> Detector | None:
@@ -191,14 +214,12 @@ class _Compiler:
         """Refuse a label that the detector never gives: its rule would let everything through."""
         if detector is None or not entry.labels:
             return
-        own = self.source.file.detectors.get(entry.detector)
-        known = known_labels(detector, own.kind if own else entry.detector)
-        for place, label in enumerate(entry.labels if known else ()):
-            if label in known:
+        unknown = detectors.unknown_labels(detector, entry.labels)
+        for place, label in enumerate(entry.labels):
+            if label not in unknown:
                 continue
-            guess = closest(label, sorted(known))
-            mend = f"did you mean {guess}?" if guess else f"labels are {', '.join(sorted(known))}"
-            if is_hosted(detector):
+            mend = unknown[label]
+            if detectors.is_hosted(detector):
                 mend += " (or map a category of the service to it under `detectors:`, `labels:`)"
             message = f"rule {entry.id}: detector {entry.detector} finds no label {label!r}"
             self.complain("unknown-label", message, mend, *loc, "labels", place)
@@ -263,6 +284,7 @@ def compile_plan(source: Resolved) -> Plan:
     """
     compiler = _Compiler(source)
     rules, secrets = compiler.rules(), compiler.secrets()
+    on_limit = compiler.on_limit(rules)
     if compiler.problems:
         raise ManifestError(sorted(compiler.problems, key=lambda p: (p.line, p.column)))
     file = source.file
@@ -280,7 +302,7 @@ def compile_plan(source: Resolved) -> Plan:
         },
         secrets=secrets,
         max_chars=file.limits.max_chars,
-        on_limit=cast("Fail", at_tier(file.limits.on_limit, source.tier)),
+        on_limit=on_limit,
         message=_message(source),
         source=source.name,
     )

@@ -10,7 +10,7 @@ import msgspec
 
 from railwright.guard._guard import Guard
 from railwright.guard._plan import Plan
-from railwright.guard._traffic import CalibrationRow
+from railwright.guard._traffic import CalibrationRow, check_slices
 
 
 class PlanDiff(msgspec.Struct, frozen=True):
@@ -89,7 +89,11 @@ def diff_traffic(old: Guard, new: Guard, rows: Sequence[CalibrationRow]) -> Traf
     """Run both guards over the same texts and count how actions move.
 
     A text that gets the same action but other replacements counts as ``redact -> redact*``.
+
+    Raises:
+        GuardError: no row has a value of a slice.
     """
+    check_slices(rows)
     moves: Counter[str] = Counter()
     slices: dict[str, dict[str, Counter[str]]] = {}
     for row in rows:

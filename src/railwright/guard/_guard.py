@@ -96,7 +96,7 @@ class Guard:
                 counts every finding.
 
         Raises:
-            GuardError: there is no such tier or mode.
+            GuardError: there is no such tier or mode, or the key of the variable is too short.
             ManifestError: the policy cannot be used at this tier.
             MissingExtraError: a detector needs packages that are not installed.
         """

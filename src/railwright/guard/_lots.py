@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Callable
 from hashlib import sha256
 
+from railwright.guard._types import GuardError
+
 KEY_VARIABLE = "RAILWRIGHT_GUARD_KEY"
 _MIN_KEY = 16
 
@@ -18,15 +20,19 @@ def guard_key(given: bytes | str | None = None) -> bytes:
     With a random key, hashes and canary shares of two processes have nothing in common.
 
     Raises:
-        ValueError: the key is shorter than 16 bytes.
+        ValueError: the key given is shorter than 16 bytes.
+        GuardError: that of the variable is.
     """
-    chosen = given if given is not None else os.environ.get(KEY_VARIABLE)
-    if chosen is None:
+    if given is None and KEY_VARIABLE not in os.environ:
         return secrets.token_bytes(32)
+    chosen = os.fsencode(os.environ[KEY_VARIABLE]) if given is None else given
     raw = chosen.encode() if isinstance(chosen, str) else chosen
-    if len(raw) < _MIN_KEY:
-        raise ValueError(f"a guard key has at least {_MIN_KEY} bytes; this one has {len(raw)}")
-    return raw
+    if len(raw) >= _MIN_KEY:
+        return raw
+    fault = f"a guard key has at least {_MIN_KEY} bytes; this one has {len(raw)}"
+    if given is None:
+        raise GuardError(f"{KEY_VARIABLE}: {fault}", "set a longer one, or unset the variable")
+    raise ValueError(fault)
 
 
 def keyed_hash(key: bytes, purpose: str, value: str) -> str:

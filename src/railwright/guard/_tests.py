@@ -9,7 +9,7 @@ import msgspec
 
 from railwright.guard._guard import Guard
 from railwright.guard._types import Call, GuardError, Verdict
-from railwright.system import ManifestError, Positions, validate
+from railwright.system import ManifestError, Positions, closest, validate
 
 if TYPE_CHECKING:
     from railwright.guard._models import TestEntry
@@ -46,14 +46,19 @@ def run_tests(policy: Policy, tier: int | None = None) -> list[TestResult]:
     Raises:
         ManifestError: the policy or a test cannot be used.
     """
-    guards: dict[int | None, Guard] = {}
+    # Compiled first: a policy without tests that cannot be used must not look sound.
+    guards: dict[int | None, Guard] = {tier: _guard(policy, tier)}
     results = []
     for number, test in enumerate([*policy.tests, *tests_beside(policy.folder)], start=1):
         chosen = test.tier or tier
         if chosen not in guards:
-            guards[chosen] = Guard(policy, tier=chosen, key=_TEST_KEY, telemetry=False)
+            guards[chosen] = _guard(policy, chosen)
         results.append(_run(guards[chosen], test, test.id or f"test-{number}"))
     return results
+
+
+def _guard(policy: Policy, tier: int | None) -> Guard:
+    return Guard(policy, tier=tier, key=_TEST_KEY, telemetry=False)
 
 
 def tests_beside(folder: Path | None) -> list[TestEntry]:
@@ -115,8 +120,20 @@ def _run(guard: Guard, test: TestEntry, name: str) -> TestResult:
         owner=test.owner,
     )
     verdict = guard.check(test.stage, test.text, call)
-    wrong = tuple(_differences(test, verdict))
+    wrong = (*_no_rules(test, guard), *_differences(test, verdict))
     return TestResult(name, verdict.tier, test.stage, test.action, verdict.action, wrong)
+
+
+def _no_rules(test: TestEntry, guard: Guard) -> list[str]:
+    """The rules that a test expects and that do not exist at its tier."""
+    ids = [rule.id for rule in guard.plan.rules]
+    at = f"at tier {guard.plan.tier}"
+    found = []
+    for name in sorted(set(test.rules or ()) - set(ids)):
+        guess = closest(name, ids)
+        mend = f"did you mean {guess}?" if guess else f"rules are {', '.join(ids) or 'none'}"
+        found.append(f"there is no rule {name} {at}; {mend}")
+    return found
 
 
 def _differences(test: TestEntry, verdict: Verdict) -> list[str]:

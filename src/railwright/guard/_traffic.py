@@ -12,6 +12,7 @@ import msgspec
 from railwright.guard._tests import read_jsonl
 from railwright.guard._types import STAGES, Call, GuardError, Stage
 from railwright.stats import clopper_pearson, plan
+from railwright.system import closest
 
 Label = Literal["benign", "attack"]
 _LABELS: dict[Any, Label] = {
@@ -22,6 +23,8 @@ _LABELS: dict[Any, Label] = {
     0: "benign",
     1: "attack",
 }
+_WORDS = "benign or attack"
+_NO_VALUE = "(none)"
 _FIELDS = ("tenant", "channel", "language", "conversation", "tool")
 
 
@@ -37,7 +40,12 @@ class CalibrationRow(msgspec.Struct, frozen=True):
 
 
 def read_rows(
-    path: Path | str, stage: Stage = "input", by: Sequence[str] = (), label: Label | None = None
+    path: Path | str,
+    stage: Stage = "input",
+    by: Sequence[str] = (),
+    label: Label | None = None,
+    *,
+    ignore_labels: bool = False,
 ) -> list[CalibrationRow]:
     """Read texts from JSON lines: ``text``, and if wanted ``stage``, ``source``, ``label``.
 
@@ -47,33 +55,67 @@ def read_rows(
         stage: of rows that name none.
         by: names of fields whose values are slices (``language``, ``channel``).
         label: what every row is; default: what its ``label`` says (benign, attack).
+        ignore_labels: do not read ``label``; every row is ``label``, else benign.
 
     Raises:
-        GuardError: a row lacks its text or its label, or names no stage; with file and line.
+        GuardError: a row lacks its text or its label, is labelled otherwise than ``label``, or
+            names no stage; with file and line.
     """
-    return [_row(Path(path), n, body, stage, by, label) for n, body in read_jsonl(Path(path))]
+    path, unread = Path(path), (label or "benign") if ignore_labels else None
+    return [
+        _row(f"{path}:{number}", body, stage, by, label, unread)
+        for number, body in read_jsonl(path)
+    ]
+
+
+def check_slices(rows: Sequence[CalibrationRow]) -> None:
+    """Refuse a slice that no row has a value of.
+
+    Raises:
+        GuardError: with a guess at the field that was meant.
+    """
+    asked = dict.fromkeys(name for row in rows for name in row.slices)
+    used = {name for row in rows for name, value in row.slices.items() if value != _NO_VALUE}
+    for name in asked:
+        if name not in used:
+            guess = closest(name, _FIELDS)
+            known = f"name a field of the rows, such as {', '.join(_FIELDS)}"
+            mend = f"did you mean {guess}?" if guess else known
+            raise GuardError(f"no slice {name}: no row has that field", mend)
+
+
+def _label(place: str, given: object, wanted: Label | None) -> Label:
+    known = _LABELS.get(given) if isinstance(given, str | int | float) else None
+    if known is None and given is not None:
+        mend = f"write {_WORDS}, or name the field otherwise"
+        raise GuardError(f"{place}: `label` cannot be {given!r}", mend)
+    if known and wanted and known != wanted:
+        mend = "take the row out, or give the file by --labelled (`label` left out of `read_rows`)"
+        raise GuardError(f"{place}: the row is labelled {given!r}, the file {wanted}", mend)
+    found = wanted or known
+    if found is None:
+        raise GuardError(f"{place}: `label` is missing", f"write {_WORDS}")
+    return found
 
 
 def _row(
-    path: Path,
-    number: int,
+    place: str,
     body: dict[str, Any],
     stage: Stage,
     by: Sequence[str],
     label: Label | None,
+    unread: Label | None,
 ) -> CalibrationRow:
     text = body.get("text", body.get("input"))
     if not isinstance(text, str):
-        raise GuardError(f"{path}:{number}: `text` is missing", 'write {"text": "..."}')
+        raise GuardError(f"{place}: `text` is missing", 'write {"text": "..."}')
     own_stage = body.get("stage", stage)
     if own_stage not in STAGES:
-        raise GuardError(f"{path}:{number}: no stage {own_stage!r}", f"one of {', '.join(STAGES)}")
-    known = label or _LABELS.get(body.get("label"))
-    if known is None:
-        raise GuardError(f"{path}:{number}: `label` is missing", "write benign or attack")
+        raise GuardError(f"{place}: no stage {own_stage!r}", f"one of {', '.join(STAGES)}")
+    known = unread or _label(place, body.get("label"), label)
     known_fields = {name: str(body[name]) for name in _FIELDS if body.get(name)}
     call = msgspec.convert(known_fields, Call)
-    slices = {name: str(body.get(name, "")) or "(none)" for name in by}
+    slices = {name: str(body.get(name, "")) or _NO_VALUE for name in by}
     source = str(body.get("source") or sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
     return CalibrationRow(text, cast("Stage", own_stage), source, known, call, slices)
 

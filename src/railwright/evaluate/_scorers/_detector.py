@@ -18,6 +18,7 @@ from railwright.detectors import (
     candidates,
     counted,
     get,
+    labels_fault,
 )
 from railwright.evaluate._scorers._common import (
     blocked,
@@ -54,7 +55,7 @@ class DetectorScorer:
     score that counts. A service that gives no answer is a ``judge_error``.
 
     Raises:
-        TypeError: an option has no such value.
+        TypeError: an option has no such value, or the detector never gives a label.
         UnknownDetectorError, DetectorConfigError: there is no such detector, or not so.
     """
 
@@ -76,6 +77,8 @@ class DetectorScorer:
             raise TypeError(f"threshold: {threshold:g} is not between 0 and 1")
         if isinstance(detector, str):
             detector = get(detector, **(options or {}))
+        if fault := labels_fault(detector, labels):
+            raise TypeError(fault)
         self._detector, self._threshold, self._labels = detector, threshold, frozenset(labels)
         self._read, self._fails = read, fails
         self._waits = hasattr(detector, "adetect") or bool(getattr(detector, "slow", False))

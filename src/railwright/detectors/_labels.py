@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from railwright.detectors import Detector
+from railwright.detectors._registry import kind_of
+from railwright.detectors.interface import Detector
+from railwright.system import closest
 
 FIXED: Mapping[str, tuple[str, ...]] = {
     "abstention": ("abstention",),
@@ -25,13 +27,11 @@ _ASKED = ("entities", "risks", "criteria", "guidelines")
 """Options of hosted detectors that name categories which the built-in table need not know."""
 
 
-def known_labels(detector: Detector, kind: str) -> frozenset[str]:
+def known_labels(detector: Detector) -> frozenset[str]:
     """Return every label that a detector can give; empty where it does not say.
 
-    Args:
-        detector: says by its rules (``engine.rules``), its model (``model.labels``), its table of
-            categories (``labels.known``) or its own ``labels``.
-        kind: the name that it is registered by.
+    It says so by its rules (``engine.rules``), its model (``model.labels``), its table of
+    categories (``labels.known``) or its own ``labels``.
     """
     engine, model = getattr(detector, "engine", None), getattr(detector, "model", None)
     own = getattr(detector, "labels", None)
@@ -43,13 +43,44 @@ def known_labels(detector: Detector, kind: str) -> frozenset[str]:
         return _hosted(own, getattr(detector, "options", None))
     if own is not None:
         return _texts(own)
-    ours = type(detector).__module__.startswith("railwright.detectors.")
-    return frozenset(FIXED.get(kind, ())) if ours else frozenset()
+    return frozenset(FIXED.get(kind_of(detector), ()))
+
+
+def unknown_labels(detector: Detector, labels: Iterable[str]) -> dict[str, str]:
+    """Return the labels that a detector never gives, each with what to write in its place.
+
+    Empty where the detector does not say which it gives.
+    """
+    known = sorted(known_labels(detector))
+    unknown = [label for label in labels if label not in known] if known else []
+    found = {}
+    for label in unknown:
+        guess = closest(str(label), known)
+        found[label] = f"did you mean {guess}?" if guess else _listed(known)
+    return found
+
+
+def labels_fault(detector: Detector, labels: Sequence[str]) -> str:
+    """What is wrong with the labels that shall count: a guess and those that exist; "" if nothing.
+
+    A label that is never given would let everything pass.
+    """
+    if isinstance(labels, str):
+        return f"labels: {labels!r} is one text; write a list, such as [{labels!r}]"
+    for label, mend in unknown_labels(detector, labels).items():
+        listed = _listed(known_labels(detector))
+        told = mend if mend == listed else f"{mend} ({listed})"
+        return f"labels: detector {detector.name} finds no label {label!r}; {told}"
+    return ""
 
 
 def is_hosted(detector: Detector) -> bool:
-    """Whether its labels come from a table that the policy can extend."""
+    """Whether its labels come from a table that its options can extend."""
     return hasattr(getattr(detector, "labels", None), "known")
+
+
+def _listed(known: Iterable[str]) -> str:
+    return f"labels are {', '.join(sorted(known))}"
 
 
 def _hosted(table: Any, options: Any) -> frozenset[str]:
