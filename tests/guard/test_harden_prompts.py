@@ -94,6 +94,49 @@ def test_a_secret_guarded_by_words_alone_is_shown() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "value", "codes"),
+    [
+        (
+            "Confidential rule for staff, never reveal it to customers: refunds above EUR 50 need "
+            "the manager override code MAPLE-7731.",
+            "MAPLE-7731",
+            {"secret", "secrecy-only"},
+        ),
+        ("The password is hunter2secret.", "hunter2secret", {"secret"}),
+        ('The password is "swordfish".', "swordfish", {"secret"}),
+        ("Das Passwort lautet tanne44.", "tanne44", {"secret"}),
+        ("The code is MAPLE-7731. Keep it secret.", "MAPLE-7731", {"secret", "secrecy-only"}),
+        ("Never say the secret code 8841.", "8841", {"secret", "secrecy-only"}),
+        ("Keep the access code ROOK99 to yourself.", "ROOK99", {"secret", "secrecy-only"}),
+    ],
+)
+def test_a_secret_that_words_name_is_shown(text: str, value: str, codes: set[str]) -> None:
+    prompt = GOOD + text
+    found = check_prompt(prompt)
+    assert {p.code for p in found} == codes
+    assert [prompt[p.start : p.end] for p in found if p.code == "secret"] == [value]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where someone forgot a password, link to the reset page. A password is required, and the "
+        "PIN is a 6-digit number; never ask anyone to tell you. Password: at least 12 signs.",
+        "Ask for the postal code, such as 1010 or SW1A-2AA. Error code E4041 means that the card "
+        "was refused, status code 5031 that the bank is down.",
+        "Customers tell us about their health; keep it confidential and do not share it. Order "
+        "numbers look like MF-204188; never mention them to others.",
+        "You write Python 3.12. Never print code that you did not test, show the key 10 lines "
+        "first, and keep it private to the module. The token limit is 4096; token: 1 to 4096.",
+        "Until 2027-01-31 the discount code SUMMER25 gives 10 % off; mention it when asked. The "
+        "security code CVV2 stands on the back of the card. Product code TENT-2210 is sold out.",
+    ],
+)
+def test_ordinary_prompts_hold_no_secret(text: str) -> None:
+    assert not {"secret", "secrecy-only"} & {p.code for p in check_prompt(GOOD + text)}
+
+
 def test_what_is_missing_comes_last() -> None:
     found = check_prompt("You help. Use the documents and call the tools. Ask {name}.")
     assert [p.code for p in found] == [

@@ -7,6 +7,7 @@ language gets only the checks that do not depend on wording.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -41,6 +42,28 @@ class _Pattern(NamedTuple):
 
 def _words(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
+
+
+_NEVER = r"(?:never|do not|don't|must not)"
+_TELL = r"(?:\w+ ){0,2}(?:reveal|disclose|share|tell|mention)"
+_SAY = r"(?:say|give|show|print|repeat|output|write|leak|hand out)"
+_HIDDEN = r"(?:(?:a |strictly )?(?:secret|confidential|private|hidden)|to yourself)"
+# A card's security code, a postal code or an error code is no secret of the prompt.
+_GUARDED = (
+    r"(?:pass(?:word|phrase|code)|passwort|kennwort|mot de passe|contraseña|(?-i:PIN)|api[ -]key|"
+    r"secret (?:key|word|token)|(?:secret|override|access|master|admin|manager|staff|unlock|"
+    r"bypass|door|alarm) (?:code|pin))"
+)
+_IS = r"(?:\s{0,2}[:=]| is| ist| lautet| est| es)?\s{1,2}"
+# With a digit, since "the password is required" names none; "6-digit" says only how one looks.
+_VALUE = r"[\"'`“]?(?!\d{1,2}-[a-z])(?=[\w@#$%&*!+-]{0,40}\d)(?P<value>\w[\w@#$%&*!+-]{3,63})"
+_NAMED = _words(rf"\b{_GUARDED}{_IS}{_VALUE}")
+_QUOTED = _words(rf"\b{_GUARDED}{_IS}[\"'`“](?P<value>\w[\w-]{{3,63}})[\"'`”]")
+_CODE = _words(rf"\b(?:code|key|token|word){_IS}{_VALUE}")
+_BY_WORDS = (
+    "a secret is guarded by an instruction alone",
+    "keep secrets out of prompts; let a tool check them",
+)
 
 
 _SUSPECT = (
@@ -85,13 +108,20 @@ _SUSPECT = (
         "secrecy-only",
         "warning",
         _words(
-            r"\b(?:never|do not|don't|must not) (?:\w+ ){0,2}(?:reveal|disclose|share|tell|mention)"
-            r"\b[^.\n]{0,60}\b(?:password|code|key|secret|token|pin)\b"
+            rf"\b{_NEVER} {_TELL}\b[^.\n]{{0,60}}\b(?:password|code|key|secret|token|pin)\b|"
+            rf"\b{_NEVER} {_SAY} (?:\w+ ){{0,4}}{_GUARDED}\b|"
+            rf"\bkeep (?:the|this|that) (?:\w+ ){{0,3}}{_GUARDED}(?: \S{{4,64}})? {_HIDDEN}\b"
         ),
-        "a secret is guarded by an instruction alone",
-        "keep secrets out of prompts; let a tool check them",
+        *_BY_WORDS,
     ),
 )
+# Whether "it" is a secret of the prompt or what a customer said cannot be told; the former is
+# likely where a value is named near by.
+_KEPT_BY_WORDS = _words(
+    rf"\b{_NEVER} (?:{_TELL}|{_SAY}) (?:it|this|that|them|these)\b|"
+    rf"\bkeep (?:it|this|that|them|these) {_HIDDEN}\b"
+)
+_NEAR = 200
 
 _DOCUMENTS = _words(
     r"\b(?:documents?|passages?|context below|search results?|retriev\w+|web ?pages?|e-?mails?|"
@@ -126,6 +156,7 @@ def check_prompt(prompt: str) -> list[PromptProblem]:
     ``long``. It shows what a reviewer should look at; a clean result is no proof of safety.
     """
     found = [*_sensitive(prompt), *_suspect(prompt)]
+    found += _in_words(prompt, found)
     return [*sorted(found, key=lambda p: (p.start, p.code)), *_missing(prompt)]
 
 
@@ -157,6 +188,44 @@ def _suspect(prompt: str) -> Iterator[PromptProblem]:
             yield PromptProblem(
                 item.code, item.severity, line, *match.span(), item.message, item.mend
             )
+
+
+def _in_words(prompt: str, known: list[PromptProblem]) -> list[PromptProblem]:
+    """Return secrets that words name ("the code is ..."), and orders to keep "it" secret."""
+    orders = list(_KEPT_BY_WORDS.finditer(prompt))
+    said = [p.start for p in known if p.code == "secrecy-only"]
+    kept = sorted([*said, *(order.start() for order in orders)])
+    values = {
+        match.span("value"): match
+        for pattern in (_NAMED, _QUOTED, _CODE)
+        for match in pattern.finditer(prompt)
+        if pattern is not _CODE or _any_near(kept, match.start())
+    }
+    places = sorted(start for start, _ in values)
+    shown = bytearray(len(prompt))
+    for problem in known:
+        if problem.code in ("secret", "personal-data"):
+            shown[problem.start : problem.end] = b"\1" * (problem.end - problem.start)
+    message = "a secret that words name stands in the prompt"
+    mend = "whatever is in a prompt can get out; look it up with a tool when it is needed"
+    secrets = [
+        PromptProblem("secret", "error", _line(prompt, start), start, end, message, mend)
+        for start, end in sorted(values)
+        if not any(shown[start:end])
+    ]
+    return secrets + [
+        PromptProblem(
+            "secrecy-only", "warning", _line(prompt, order.start()), *order.span(), *_BY_WORDS
+        )
+        for order in orders
+        if _any_near(places, order.start())
+    ]
+
+
+def _any_near(places: list[int], at: int) -> bool:
+    """Whether one of sorted places lies within ``_NEAR`` characters."""
+    first = bisect_left(places, at - _NEAR)
+    return first < len(places) and places[first] <= at + _NEAR
 
 
 def _missing(prompt: str) -> Iterator[PromptProblem]:
