@@ -22,6 +22,7 @@ import base64
 import codecs
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -149,23 +150,19 @@ def draw_planted(source: random.Random) -> str:
 
 def held_by_policy(paragraphs: list[str], source: random.Random, call: Call) -> list[int]:
     """What a guard's stream holds back; it must be one that goes on early."""
-    guard, held = Guard.default(2), []
-    for text in paragraphs:
-        stream: Any = guard.stream("output", call)
-        at = 0
-        while at < len(text):
-            step = source.randint(1, 12)
-            stream.feed(text[at : at + step])
-            at += step
-            held.append(stream.held)
-    return sorted(held)
+    guard = Guard.default(2)
+    return held_of(lambda: guard.stream("output", call), paragraphs, source)
 
 
 def held_back(engine: RuleEngine, paragraphs: list[str], source: random.Random) -> list[int]:
+    return held_of(lambda: StreamRedactor(engine), paragraphs, source)
+
+
+def held_of(opened: Callable[[], Any], paragraphs: list[str], source: random.Random) -> list[int]:
+    """What a stream holds after each piece of each paragraph, in order of size."""
     held = []
     for text in paragraphs:
-        stream = StreamRedactor(engine)
-        at = 0
+        stream, at = opened(), 0
         while at < len(text):
             step = source.randint(1, 12)
             stream.feed(text[at : at + step])

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from railwright.detectors import _model_file
 from railwright.detectors._classifier import Model
 from railwright.detectors._ngrams import Lexicon
-from railwright.detectors._refusal import assess_units, read_units
+from railwright.detectors._refusal import assess, read_units
 from railwright.detectors._refusal_detector import (
     MODEL,
     answer_marks,
@@ -195,7 +195,7 @@ def _bag(features: Features, answer: Answer) -> Bag | None:
     if not pieces:
         return None
     units = read_units(answer.text)
-    known = marks(answer.text, units, assess_units(answer.text, units, answer.prompt))
+    known = marks(answer.text, units, assess(answer.text, units, answer.prompt))
     indices = features.add(pieces, known)
     return Bag(indices, windows(len(pieces)), answer.refused, answer.source)
 
@@ -207,7 +207,7 @@ def _asked(answer: Answer) -> list[frozenset[str]]:
         return []
     found = []
     for prompt in (answer.prompt, ""):
-        known = marks(answer.text, units, assess_units(answer.text, units, prompt))
+        known = marks(answer.text, units, assess(answer.text, units, prompt))
         found.append(answer_marks(prompt, answer.text, units, known))
     return found
 

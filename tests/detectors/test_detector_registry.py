@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -64,13 +65,14 @@ def test_registered_detector_is_used() -> None:
             return [Detection(0, len(text), "shout")] if text.isupper() else []
 
         def detect_batch(
-            self, texts: object, contexts: object = None
-        ) -> list[list[Detection]]:  # pragma: no cover
-            raise NotImplementedError
+            self, texts: Sequence[str], contexts: object = None
+        ) -> list[list[Detection]]:
+            return [self.detect(text) for text in texts]
 
     register("shout", Shout)
     assert "shout" in names()
     assert [d.label for d in get("shout").detect("HEY")] == ["shout"]
+    assert [len(found) for found in get("shout").detect_batch(["HEY", "hey"])] == [1, 0]
 
 
 def test_batch_equals_the_loop_and_checks_lengths() -> None:

@@ -13,7 +13,7 @@ import pytest
 from railwright.detectors import Context, _classifier, _model_file, get
 from railwright.detectors._classifier import Model
 from railwright.detectors._ngrams import mark_slot, token_features
-from railwright.detectors._refusal import assess_units, read_units
+from railwright.detectors._refusal import assess, read_units
 from railwright.detectors._refusal_asked import asked_marks
 from railwright.detectors._refusal_detector import (
     KEEP_ASKED,
@@ -172,14 +172,14 @@ def test_added_finding_spans_the_opening_and_names_what_follows() -> None:
 def test_marks_name_rules_and_form() -> None:
     text = 'I cannot share that. He said "I will not do it, never".'
     units = read_units(text)
-    found = marks(text, units, assess_units(text, units))
+    found = marks(text, units, assess(text, units))
     assert {"rule inability", "label refusal", "refuses at once", "quotation", "short"} <= set(
         found
     )
     assert found == sorted(set(found))
     calm = "Boil the water. Add the rice."
     units = read_units(calm)
-    assert marks(calm, units, assess_units(calm, units)) == [
+    assert marks(calm, units, assess(calm, units)) == [
         "label ",
         "shape sentences",
         "short",
@@ -273,14 +273,14 @@ def test_a_sign_has_the_place_of_its_phrase(text: str, place: int) -> None:
 def test_marks_tell_where_a_sign_stands() -> None:
     text = "Thanks for the patience. We won't be able to extend it."
     units = read_units(text)
-    found = marks(text, units, assess_units(text, units))
+    found = marks(text, units, assess(text, units))
     assert "sign self cannot later" in found
     assert "sign self cannot at once" not in found
     assert "shape sentences" in found
     assert "shape digits" not in found
     asked = "Break the lock? Count me out."
     units = read_units(asked)
-    assert "asks and goes on" in marks(asked, units, assess_units(asked, units))
+    assert "asks and goes on" in marks(asked, units, assess(asked, units))
 
 
 @pytest.mark.parametrize(

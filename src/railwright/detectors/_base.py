@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from railwright.detectors.interface import Context, Detection
 
 
-class DetectorBase:
+class DetectorBase(ABC):
     """A detector with a name, a version and a plain loop for batches."""
 
     name = ""
     version = "1"
 
+    @abstractmethod
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:
         """Return every finding in ``text``, in order of ``start``."""
-        raise NotImplementedError
 
     def detect_batch(
         self, texts: Sequence[str], contexts: Sequence[Context | None] | None = None

@@ -237,16 +237,11 @@ def _span(units: list[Unit]) -> Span:
     return Span(units[0].span.start, units[-1].span.end)
 
 
-def assess(text: str, language: str = "", prompt: str = "") -> Assessment:
-    """Return how an answer was meant, from its text and, where known, from what was asked.
+def assess(text: str, units: list[Unit], prompt: str = "") -> Assessment:
+    """Return how an answer was meant, from its sentences and, where known, the question.
 
     Linear in the length of the text. An empty text is no refusal.
     """
-    return assess_units(text, read_units(text, language), prompt)
-
-
-def assess_units(text: str, units: list[Unit], prompt: str = "") -> Assessment:
-    """Return the reading of ``text``, given its sentences (``read_units``)."""
     if not units:
         return Assessment("", 0.0, Span(0, len(text)))
     opening = opening_of(units)

@@ -18,7 +18,7 @@ from railwright.detectors._refusal import (
     Assessment,
     Label,
     Unit,
-    assess_units,
+    assess,
     content_follows,
     may_refuse,
     opening_of,
@@ -139,7 +139,7 @@ def judge(text: str, model: Model, language: str = "", prompt: str = "") -> Asse
         return Assessment("", 0.0, Span(0, len(text)))
     language = "en" if english else language
     units = read_units(text, language)
-    reading = assess_units(text, units, prompt)
+    reading = assess(text, units, prompt)
     if not units:
         return reading
     head = opening_text(text)

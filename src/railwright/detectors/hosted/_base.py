@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -101,9 +102,9 @@ class HostedDetector(DetectorBase, Generic[O]):
         found = await self._ask(sent, context or NO_CONTEXT)
         return in_order(found)
 
+    @abstractmethod
     async def _ask(self, text: str, context: Context) -> list[Detection]:
         """Return the findings in a text that is not empty."""
-        raise NotImplementedError
 
     async def _by_pieces(
         self, text: str, limit: int, ask: Callable[[str], Awaitable[list[Detection]]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
@@ -80,8 +81,9 @@ class ChatGuard(HostedDetector[O]):
             text, self.options.limit, lambda piece: self._piece(piece, context)
         )
 
+    @abstractmethod
     async def _piece(self, text: str, context: Context) -> list[Detection]:
-        raise NotImplementedError
+        """Return the findings in one piece of a text."""
 
     def _is_answer(self, context: Context) -> bool:
         role = self.options.role

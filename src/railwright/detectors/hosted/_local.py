@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar
 
 from railwright.detectors._base import DetectorBase
@@ -51,11 +52,13 @@ class LocalDetector(DetectorBase, Generic[O]):
         """Do as ``detect``, in a thread."""
         return await asyncio.to_thread(self.detect, text, context)
 
+    @abstractmethod
     def _load(self) -> Any:
-        raise NotImplementedError
+        """Return the model."""
 
+    @abstractmethod
     def _find(self, text: str, context: Context) -> list[Detection]:
-        raise NotImplementedError
+        """Return the findings in a text that is not empty."""
 
     def _finding(self, span: tuple[int, int], category: str, score: float) -> Detection:
         bounded = min(1.0, max(0.0, float(score)))

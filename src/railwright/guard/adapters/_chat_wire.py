@@ -65,6 +65,10 @@ class ChatWire:
         return [_own(chunk) for chunk in chunks]
 
 
+def _no_streams() -> GuardError:
+    return GuardError("a stream of this path cannot be checked", "use chat completions")
+
+
 def _own(body: Body) -> Body:
     """A body as the provider's API has it: the summary for other clients is left out."""
     return {k: v for k, v in body.items() if k != "railwright"}
@@ -85,7 +89,7 @@ class PlainWire:
     async def request(self, body: Body) -> bool:
         """Check the texts of a request in place; False when it must not be sent."""
         if body.get("stream"):
-            raise GuardError("a stream of this path cannot be checked", "use chat completions")
+            raise _no_streams()
         views, messages = Views(), []
         for key in ("prompt", "suffix", "input"):
             value = body.get(key)
@@ -112,13 +116,13 @@ class PlainWire:
                 choice["finish_reason"] = view["finish_reason"]
         return body
 
-    async def feed(self, event: Body) -> list[Body]:
+    async def feed(self, event: Body) -> list[Body]:  # noqa: ARG002 - as every wire has it
         """Streams are refused before they begin."""
-        raise NotImplementedError
+        raise _no_streams()
 
     async def close(self) -> list[Body]:
         """Streams are refused before they begin."""
-        raise NotImplementedError
+        raise _no_streams()
 
     def refusal(self, body: Body) -> Body | None:
         """The reply to a stopped request; there is none that stands for an embedding."""
@@ -129,6 +133,6 @@ class PlainWire:
         whole = refusal_body(model_of(body), stopped, self.chat.tally)
         return _own({**whole, "object": "text_completion", "choices": [choice]})
 
-    def refusal_events(self, body: Body) -> list[Body]:
+    def refusal_events(self, body: Body) -> list[Body]:  # noqa: ARG002 - as every wire has it
         """Streams are refused before they begin."""
-        raise NotImplementedError
+        raise _no_streams()

@@ -70,8 +70,8 @@ class OutputBlockedError(GuardBlockedError, OutputGuardrailTripwireTriggered):
         )
 
 
-async def _never(*args: Any) -> GuardrailFunctionOutput:
-    raise NotImplementedError
+async def _never(*_: Any) -> GuardrailFunctionOutput:
+    raise GuardError("this guardrail only stands in an exception", "use guard_run or guard_model")
 
 
 _NO_AGENT: Agent[Any] = Agent(NAME)
