@@ -232,7 +232,8 @@ def _detections(layer: Layer, hits: Iterable[Hit]) -> list[Detection]:
         hits = [(rule, *layer.whole, score) for rule, _, _, score in hits]
     elif layer.starts is not None and hits:
         starts, ends = layer.places()
-        hits = [(rule, starts[start], ends[end - 1], score) for rule, start, end, score in hits]
+        if not isinstance(starts, range):  # else every character has its own place
+            hits = [(rule, starts[start], ends[end - 1], score) for rule, start, end, score in hits]
     return [
         Detection(start, end, rule.label, score, rule.id, rule.pack)
         for rule, start, end, score in hits
