@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import math
 import random
 import re
 
@@ -10,14 +11,16 @@ import pytest
 import re2
 
 from railwright.detectors import Rule, load_packs
+from railwright.detectors._checksums import is_varied, luhn, luhn_of
 from railwright.detectors._emphasis import Beside, without_emphasis
 from railwright.detectors._encoded import BASE64_RUN, stretches
 from railwright.detectors._finder import Finder
 from railwright.detectors._keywords import Keywords
 from railwright.detectors._linear import Reading, compiled, every_of, search_of
 from railwright.detectors._numbers import numbers_of
-from railwright.detectors._regex import parse, stands_apart
+from railwright.detectors._regex import begins_apart, parse, stands_apart
 from railwright.detectors._rules import examples_of, fold_pattern
+from railwright.detectors._secrets import entropy
 from railwright.detectors._triggers import keywords_of
 from railwright.detectors._views import base64_bytes
 
@@ -89,6 +92,63 @@ def test_words_of_digits_are_what_the_engine_matches() -> None:
 )
 def test_what_stands_apart_holds_no_beginning(pattern: str, apart: bool) -> None:
     assert stands_apart(parse(pattern)) is apart
+
+
+@pytest.mark.parametrize(
+    ("pattern", "apart"),
+    [
+        (r"\b\d{3}[ -]\d{3}", True),
+        (r"(?:(?:\b\d{1,2} ?)?\(\d{2}\)|\b\d{2})\d", True),
+        (r"[(+]\d{3}", True),
+        (r"(?i)(?:\b[a-z]{1,3})?=\w", True),
+        (r"(?:\b[a-z]{1,3})?\d", False),  # the group may be missing
+        (r"\d{3}\b", False),
+        (r"[^ ]x", False),
+    ],
+)
+def test_what_begins_apart_begins_within_no_word(pattern: str, apart: bool) -> None:
+    assert begins_apart(parse(pattern)) is apart
+
+
+def test_a_second_look_begins_at_the_words_alone_and_misses_nothing() -> None:
+    draw, looked = random.Random(8), 0
+    finders = [Finder(re2, rule) for rule in RULES if rule.max_length <= 64]
+    apart = [finder for finder in finders if finder._apart and finder._looks > 1]
+    assert {"card", "phone-named", "us-ssn"} <= {finder.rule.id for finder in apart}
+    words = ["12", "1234", "030", "4111111111111111", "212", "+49", "(0", "a"]
+    for _ in range(40):
+        text = "".join(part for w in draw.choices(words, k=12) for part in (w, draw.choice(" -/.")))
+        reading = Reading(text, text.encode())
+        for finder in apart:
+            spans = [found[0] for found in finder._every(reading.data, 0, len(reading.data), 0)]
+            quick = finder._within(reading.data, spans)
+            finder._apart = False
+            assert finder._within(reading.data, spans) == quick
+            finder._apart = True
+            looked += len(quick)
+    assert looked > 20
+
+
+def test_luhn_on_bytes_is_luhn_on_text() -> None:
+    draw = random.Random(3)
+    told = set()
+    for _ in range(2000):
+        digits = "".join(draw.choices("0123456789", k=draw.randint(1, 20)))
+        told.add(luhn(digits))
+        assert luhn_of(digits.encode()) is luhn(digits)
+        assert is_varied(digits.encode()) is (len(set(digits)) > 1)
+    assert told == {True, False}
+
+
+def test_entropy_is_that_of_the_frequencies() -> None:
+    draw = random.Random(3)
+    assert entropy("") == 0.0
+    assert entropy("aaaa") == 0.0
+    assert entropy("abcd") == 2.0
+    for _ in range(200):
+        text = "".join(draw.choices("abcXYZ0123é中", k=draw.randint(1, 60)))
+        shares = [text.count(char) / len(text) for char in set(text)]
+        assert entropy(text) == pytest.approx(-sum(p * math.log2(p) for p in shares))
 
 
 def test_beside_underscores_the_same_is_found_as_in_all_of_the_text() -> None:

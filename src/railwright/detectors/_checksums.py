@@ -5,6 +5,7 @@ Every function takes the identifier without separators and returns whether its c
 
 from __future__ import annotations
 
+import string
 from operator import mul
 
 
@@ -52,6 +53,24 @@ def luhn(digits: str) -> bool:
     """Check ISO/IEC 7812-1 annex B (modulus 10, double-add-double); used by payment cards."""
     found = values(digits)
     return (sum(found[-1::-2]) + sum(found[-2::-2].translate(_DOUBLED))) % 10 == 0
+
+
+# The same for characters: what the double of a digit comes to is a digit.
+_DOUBLED_DIGITS = bytes(
+    _DOUBLED[code - ord("0")] + ord("0") if chr(code) in string.digits else code
+    for code in range(256)
+)
+
+
+def luhn_of(digits: bytes) -> bool:
+    """Check as ``luhn`` does; ``digits`` are ASCII digits alone."""
+    doubled = digits[-2::-2].translate(_DOUBLED_DIGITS)
+    return (sum(digits[-1::-2]) + sum(doubled) - ord("0") * len(digits)) % 10 == 0
+
+
+def is_varied(digits: bytes) -> bool:
+    """Say whether digits are not all alike."""
+    return digits.count(digits[:1]) < len(digits)
 
 
 # A letter to its number, from 10 for A.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+import string
 from collections.abc import Callable
 from functools import cache
 
@@ -74,9 +75,12 @@ def _phone_named(text: str) -> bool:
     return 7 <= len(digits) <= 15 and len(set(digits)) > 2 and _DATE.fullmatch(text) is None
 
 
+_NO_DIGITS = bytes(code for code in range(256) if chr(code) not in string.digits)
+
+
 def _card_named(text: str) -> bool:
-    digits = squeeze(text)
-    return 12 <= len(digits) <= 19 and national.luhn_number(digits)
+    digits = text.encode().translate(None, _NO_DIGITS)
+    return 12 <= len(digits) <= 19 and check.is_varied(digits) and check.luhn_of(digits)
 
 
 #: Digits of a card that begins with 1.
@@ -85,10 +89,10 @@ _WITH_ONE = 15
 
 def _card_alone(text: str) -> bool:
     """Luhn, and a first digit that card schemes use; with 1 at 15 digits alone (UATP, JCB)."""
-    digits = _digits(text)
-    if digits[0] not in "123456" or (digits[0] == "1" and len(digits) != _WITH_ONE):
+    digits = text.encode().translate(None, _NO_DIGITS)
+    if digits[:1] not in b"123456" or (digits[:1] == b"1" and len(digits) != _WITH_ONE):
         return False  # a time in milliseconds or less begins with 1
-    return personal.is_card(digits)
+    return 13 <= len(digits) <= 19 and check.luhn_of(digits) and check.is_varied(digits)
 
 
 def _ipv6(text: str) -> bool:
@@ -124,25 +128,25 @@ def _not_placeholder(text: str) -> bool:
 
 def _mixed(text: str) -> bool:
     """Say whether a key has digits and letters and is no placeholder."""
-    both = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
+    both = secrets.has_digit(text) and secrets.has_letter(text)
     return both and _not_placeholder(text) and secrets.entropy(text) >= 2.8
 
 
 #: What code writes where a password could stand: calls, paths, fields, names of variables.
-_NO_PASSWORD = re.compile(r"[()\[\]{}<>]|://|^[./$%]|pass|pwd|word|\w[.]\w|_", re.IGNORECASE)
+_NO_PASSWORD = re.compile(r"[()\[\]{}<>]|://|^[./$%]|pass|pwd|word|\w[.]\w|_")
+_SIGN = re.compile(r"[!@#$%^&*+=?~]")
 
 
 def _password(text: str) -> bool:
     """Say whether a word looks chosen as a password: digits and two of a-z, A-Z, other signs."""
-    if len(text) > 64 or _NO_PASSWORD.search(text) or not _not_placeholder(text):
+    if len(text) > 64 or not secrets.has_digit(text):
         return False
-    signs = any(char in "!@#$%^&*+=?~" for char in text)
-    kinds = (any(c.islower() for c in text), any(c.isupper() for c in text), signs)
-    return _with_digit(text) and sum(kinds) >= 2
-
-
-def _with_digit(text: str) -> bool:
-    return any(c.isdigit() for c in text)
+    lower = text.lower()
+    if _NO_PASSWORD.search(lower) or not _not_placeholder(lower):
+        return False
+    # A small letter is what changes when all are made large, and the other way round.
+    kinds = (lower != text) + (text.upper() != text) + (_SIGN.search(text) is not None)
+    return kinds >= 2
 
 
 def _dated(text: str) -> bool:
@@ -240,7 +244,7 @@ _CHECKS: dict[str, Check] = {
     "us-dea": national.us_dea,
     "us-npi": _squeezed(national.us_npi),
     "vin": national.vin,
-    "with-digit": _with_digit,
+    "with-digit": secrets.has_digit,
 }
 
 

@@ -65,25 +65,26 @@ class RuleEngine:
         first = normal.plain_length(start) if start else 0
         plain = Reading(normal.text, normal.data)
         found, encoded = self._read(plain, first)
+        # Whether the same may be found twice: in several views, or where characters were folded.
+        twice = normal.text is not text
         if "_" in normal.text:
-            found = [*found, *self._emphasised(plain, first)]
+            beside = self._emphasised(plain, first)
+            found, twice = [*found, *beside], twice or bool(beside)
         if not found and not encoded:
             return []
         out = _detections(normal.layer, found)
-        if encoded:
-            more: list[Detection] = []
-            for view in normal.views(first, encoded):
-                if view.whole is None:
-                    out = [_uncut(item, view) for item in out]
-                # Escapes are read as safely as plain text; what a run decodes to may be chance.
-                read = Reading(view.text, view.text.encode())
-                hits = self._read(read, view.first, decoded=view.whole is not None)[0]
-                more += _detections(view, hits)
-            out += more
+        for view in normal.views(first, encoded) if encoded else ():
+            if view.whole is None:
+                out, twice = [_uncut(item, view) for item in out], True
+            # Escapes are read as safely as plain text; what a run decodes to may be chance.
+            read = Reading(view.text, view.text.encode())
+            hits = self._read(read, view.first, decoded=view.whole is not None)[0]
+            if hits:
+                out += _detections(view, hits)
+                twice = True
         if len(out) > 1:
-            # The same finding may stand in several views.
-            out = list(set(out))
-            out.sort(key=_SCORE, reverse=True)
+            if twice:
+                out = sorted(set(out), key=_SCORE, reverse=True)
             out.sort(key=_PLACE)
         return out
 
@@ -231,7 +232,8 @@ def _detections(layer: Layer, hits: Iterable[Hit]) -> list[Detection]:
         hits = [(rule, *layer.whole, score) for rule, _, _, score in hits]
     elif layer.starts is not None and hits:
         starts, ends = layer.places()
-        hits = [(rule, starts[start], ends[end - 1], score) for rule, start, end, score in hits]
+        if not isinstance(starts, range):  # else every character has its own place
+            hits = [(rule, starts[start], ends[end - 1], score) for rule, start, end, score in hits]
     return [
         Detection(start, end, rule.label, score, rule.id, rule.pack)
         for rule, start, end, score in hits

@@ -18,13 +18,15 @@ from railwright.detectors._linear import (
 )
 from railwright.detectors._numbers import numbers_of
 from railwright.detectors._prefilter import Ranges
-from railwright.detectors._regex import barriers, stands_apart
+from railwright.detectors._regex import barriers, begins_apart, stands_apart
 from railwright.detectors._rules import Rule, fold_pattern
 
 #: Memory for the automaton of one rule, in bytes; without enough RE2 goes on with a slower one.
 _RULE_MEMORY = 32 << 20
 #: How often a rule is looked for where its match does not count, and the longest such rule.
 _LOOKS, _SHORT = 3, 64
+
+_no_word = re.compile(rb"[^A-Za-z0-9_]").search
 
 #: What a rule found in plain text: the rule, start, end, score.
 Hit = tuple[Rule, int, int, float]
@@ -62,6 +64,7 @@ class Finder:
         longest = parsed.max_length
         self._looks = _LOOKS if longest <= _SHORT and not stands_apart(parsed) else 1
         self._reach = 4 * longest + _SHORT
+        self._apart = begins_apart(parsed)
         self._before = _match_of(rule.not_before)
         self._after = _match_of(fold_pattern(rule.not_after))
 
@@ -110,13 +113,14 @@ class Finder:
             rejected.append(span)
             if last - first < least:
                 continue
-            if before is not None and begin and before(text, begin - 1):
-                continue
-            if after is not None and after(text, end):
-                continue
+            beside = (before is not None and begin and before(text, begin - 1)) or (
+                after is not None and after(text, end)
+            )
             if is_near is not None and not alone and not (named := is_near(span, begin)):
                 if named is None:
                     rejected.pop()  # none that begins within it has a keyword either
+                continue
+            if beside:
                 continue
             if confirm is not None and not confirm(text[first:last]):
                 continue
@@ -133,7 +137,13 @@ class Finder:
         size, search, reach = len(data), self._search, self._reach
         found: list[Spans] = []
         for begin, end in rejected:
-            spans = search(data, begin + 1, min(size, end + reach))
+            start = begin + 1
+            if self._apart:
+                ended = _no_word(data, start, end)
+                if ended is None:
+                    continue
+                start = ended.start()
+            spans = search(data, start, min(size, end + reach))
             if spans is not None and spans[0][0] < end:
                 found.append(spans)
         return found

@@ -142,25 +142,26 @@ class Layer(NamedTuple):
         """Return ``starts`` and ``ends``, which must be there, for many look-ups."""
         assert self.starts is not None
         assert self.ends is not None
-        if not isinstance(self.starts, _Starts):
-            return self.starts, self.ends
-        known = self.starts.known
-        ends = range(1, len(known) + 1) if isinstance(known, range) else self.ends
-        return known, ends
+        starts = self.starts.known if isinstance(self.starts, _Starts | _Places) else self.starts
+        if isinstance(starts, range):
+            return starts, range(1, len(starts) + 1)
+        return starts, self.ends.known if isinstance(self.ends, _Places) else self.ends
 
     def begin(self, place: int) -> int:
         """Return where the escape begins in which a place of the source lies, else the place."""
         if self.starts is None or self.ends is None:
             return place
-        at = bisect_right(self.starts, place) - 1
-        return self.starts[at] if at >= 0 and place < self.ends[at] else place
+        starts, ends = self.places()
+        at = bisect_right(starts, place) - 1
+        return starts[at] if at >= 0 and place < ends[at] else place
 
     def finish(self, place: int) -> int:
         """Return where the escape ends in which a place of the source lies, else the place."""
         if self.starts is None or self.ends is None:
             return place
-        at = bisect_left(self.starts, place) - 1
-        return self.ends[at] if at >= 0 and place < self.ends[at] else place
+        starts, ends = self.places()
+        at = bisect_left(starts, place) - 1
+        return ends[at] if at >= 0 and place < ends[at] else place
 
     def encoded_runs(self) -> Iterator[tuple[int, int]]:
         """Yield where runs stand that may be base64 or hex."""
@@ -321,7 +322,7 @@ class _Places(Sequence[int]):
         self._layer, self._escapes, self._at_end = layer, escapes, ends
 
     @cached_property
-    def _known(self) -> list[int]:
+    def known(self) -> list[int]:
         layer, at_end = self._layer, self._at_end
         known: list[int] = []
         last = 0
@@ -342,7 +343,7 @@ class _Places(Sequence[int]):
         )
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self.known)
 
     @overload
     def __getitem__(self, index: int) -> int: ...
@@ -351,7 +352,7 @@ class _Places(Sequence[int]):
     def __getitem__(self, index: slice) -> Sequence[int]: ...
 
     def __getitem__(self, index: int | slice) -> int | Sequence[int]:
-        return self._known[index]
+        return self.known[index]
 
 
 def _unescaped(layer: Layer) -> Iterator[Layer]:

@@ -67,7 +67,7 @@ def is_card(text: str) -> bool:
 
 def is_iban(text: str) -> bool:
     """Say whether an IBAN has the length of its country and passes mod 97."""
-    plain = "".join(filter(str.isalnum, text)).upper()
+    plain = (text if text.isalnum() else "".join(filter(str.isalnum, text))).upper()
     return len(plain) == _IBAN_LENGTH.get(plain[:2], -1) and check.iban(plain)
 
 
@@ -90,9 +90,9 @@ def _phone(text: str) -> bool:
 
 def is_public_ip(text: str) -> bool:
     """Say whether four numbers are an address outside the private ranges."""
-    parts = [int(p) for p in text.split(".")]
+    parts = [*map(int, text.split("."))]
     private = parts[0] in {0, 10, 127, 255} or parts[:2] in ([192, 168], [169, 254])
-    return all(p < 256 for p in parts) and not private
+    return max(parts) < 256 and not private
 
 
 _PATTERNS = (

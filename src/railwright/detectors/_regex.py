@@ -246,6 +246,32 @@ def _begins(node: Node, opener: str) -> frozenset[int]:
     return found
 
 
+def begins_apart(parsed: Parsed) -> bool:
+    """Say whether no match begins within a word: each begins with one, or with no part of one."""
+    return all(_begins_apart(way, parsed.flags) for way in parsed.root.ways)
+
+
+def _begins_apart(way: Iterable[Node], opener: str) -> bool:
+    for part in way:
+        if part == Zero(r"\b"):
+            return True
+        if isinstance(part, Zero):
+            continue
+        node = part.node if isinstance(part, Repeat) else part
+        if isinstance(node, Group):
+            inner = opener + node.opener if node.opener.endswith(":") else opener
+            fine = all(_begins_apart(inner_way, inner) for inner_way in node.ways)
+        else:
+            fine = (
+                _begins_apart((node,), opener)
+                if isinstance(node, Repeat)
+                else (not _begins(node, opener) & _WORD)
+            )
+        if not fine or shortest(part):
+            return fine
+    return True
+
+
 def as_python(source: str) -> str:
     r"""Return the expression of one character so that Python's ``re`` reads it as RE2 does.
 

@@ -7,7 +7,6 @@ import binascii
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,8 +23,24 @@ class _Format(NamedTuple):
 
 def entropy(text: str) -> float:
     """Return Shannon entropy in bits per character."""
+    if not text:
+        return 0.0
     size = len(text)
-    return -sum([n / size * math.log2(n / size) for n in Counter(text).values()])
+    counts = [text.count(char) for char in dict.fromkeys(text)]
+    return math.log2(size) - sum([n * math.log2(n) for n in counts if n > 1]) / size
+
+
+_DIGIT, _LETTER = re.compile(r"[0-9]"), re.compile(r"[A-Za-z]")
+
+
+def has_digit(text: str) -> bool:
+    """Say whether a digit is among the characters."""
+    return _DIGIT.search(text) is not None or (not text.isascii() and any(map(str.isdigit, text)))
+
+
+def has_letter(text: str) -> bool:
+    """Say whether a letter is among the characters."""
+    return _LETTER.search(text) is not None or (not text.isascii() and any(map(str.isalpha, text)))
 
 
 def is_jwt(text: str) -> bool:
@@ -45,9 +60,7 @@ def is_random(text: str) -> bool:
     """Say whether a value looks drawn by lot: long, mixed, and not a placeholder."""
     if len(text) < 12 or _FILLER.search(text.lower()):
         return False
-    has_digit = any(map(str.isdigit, text))
-    has_letter = any(map(str.isalpha, text))
-    return has_digit and has_letter and entropy(text) >= 3.2
+    return has_digit(text) and has_letter(text) and entropy(text) >= 3.2
 
 
 def _format(rule: str, pattern: str, score: float = 1.0) -> _Format:
