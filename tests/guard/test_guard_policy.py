@@ -53,6 +53,8 @@ def plan(text: str, tier: int | None = None):  # type: ignore[no-untyped-def]
         ("[" + RULE % "" + ", " + RULE % "" + "]", "stands twice", "rename"),
         ("[{id: a, stage: input, detector: secrets, action: rewrite}]", "says not how", "with:"),
         ("[" + RULE % ", modus: shadow" + "]", "unknown key", "mode"),
+        ("[" + RULE % ", with: '<{name}>'" + "]", "`rules.0.with`: unknown placeholder {name}", ""),
+        ("[" + RULE % ", with: '{ label }'" + "]", "placeholder { label }; known: {label}", ""),
     ],
 )
 def test_errors_name_line_and_mend(rules: str, message: str, mend: str) -> None:
@@ -62,6 +64,12 @@ def test_errors_name_line_and_mend(rules: str, message: str, mend: str) -> None:
     assert message in problem.message
     assert mend in problem.mend
     assert problem.line == 3
+
+
+def test_signs_that_are_no_placeholder_stay_as_they_are() -> None:
+    text = """<{label}> {"gone": true} {} {1}"""
+    (rule,) = plan("rules: [" + RULE % f", with: '{text}'" + "]").rules
+    assert rule.replacement_for("secret") == """<SECRET> {"gone": true} {} {1}"""
 
 
 def test_conditions_are_checked_when_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

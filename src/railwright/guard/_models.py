@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Discriminator,
@@ -38,6 +39,21 @@ def _saying(words: str) -> WrapValidator:
     return WrapValidator(check)
 
 
+_PLACEHOLDER = re.compile(r"\{\s*([A-Za-z_][\w.-]*)\s*\}")
+PLACEHOLDERS = ("label",)
+"""What ``with:`` fills in."""
+
+
+def _filled(text: str) -> str:
+    """Refuse a placeholder that nothing is put in the place of."""
+    unknown = [m[0] for m in _PLACEHOLDER.finditer(text) if m[0][1:-1] not in PLACEHOLDERS]
+    if unknown:
+        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise ValueError(f"unknown placeholder {', '.join(unknown)}; known: {known}")
+    return text
+
+
+Template = Annotated[str, AfterValidator(_filled)]
 _SCORE = "must be a number from 0 to 1"
 _SHARE = "must be a share of conversations between 0 and 1, such as 0.1"
 Share = Annotated[float, Field(gt=0, lt=1), _saying(_SHARE)]
@@ -133,7 +149,9 @@ class RuleEntry(Model):
     channels: Texts = ()
     when: Text | None = Field(default=None, description="A condition in CEL")
     exempt: Texts = Field(default=(), alias="except", description=_EXCEPT)
-    replace: str | None = Field(default=None, alias="with", description="Stands for the span")
+    replace: Template | None = Field(
+        default=None, alias="with", description="Stands for the span; {label} is filled in"
+    )
     message: Text | None = None
     about: Text | None = None
 
