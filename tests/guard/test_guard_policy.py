@@ -74,13 +74,42 @@ def test_signs_that_are_no_placeholder_stay_as_they_are() -> None:
 
 def test_conditions_are_checked_when_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("cel")
-    for text, message in (("tenant ==", "cannot be used"), ("tennant == 'a'", "tennant")):
+    for text, message in (
+        ("tenant ==", "cannot be used"),
+        ("tennant == 'a'", "tennant"),
+        ("tenant", "it gives a string, not true or false.*tenant == 'acme'"),
+        ("meta", "a map, not"),
+        ("size(tenant) + tier", "a number, not"),
+        ("tenant == '' ? true : channel", "a string, not"),
+        ("stage == 'input' ? [tier] : []", "a list, not"),
+        ("tenant > 2", "it fails for every call .TypeError."),
+    ):
         with pytest.raises(ManifestError, match=message):
             plan("rules: [" + RULE % f', when: "{text}"' + "]")
-    plan("rules: [" + RULE % ", when: '[1, 2].exists(n, n == tier)'" + "]")
+    for text in (
+        "[1, 2].exists(n, n == tier)",
+        "meta.trusted",
+        "int(tenant) > 2",
+        "has(meta.risk) && meta.risk > 2",
+        "stage == 'output' ? tenant : true",  # the rule is of the stage input
+    ):
+        plan("rules: [" + RULE % f', when: "{text}"' + "]")
     monkeypatch.setitem(sys.modules, "cel", None)
     with pytest.raises(ManifestError, match=r"railwright\[cel\]"):
         plan("rules: [" + RULE % ', when: "tier == 1"' + "]")
+
+
+def test_a_condition_without_a_truth_value_is_decided_by_on_error() -> None:
+    pytest.importorskip("cel")
+    rule = RULE % ", when: meta.risk, on_error: %s"
+    for fail, action in (("closed", "block"), ("ask", "ask"), ("flag", "flag")):
+        guard = Guard(parse_policy(HEAD + f"tier: 1\nrules: [{rule % fail}]\n"))
+        verdict = guard.check("input", "Hello.", meta={"risk": "very private"})
+        assert verdict.action == action
+        (reason,) = verdict.reasons
+        assert (reason.policy, reason.kind) == ("a", "error")
+        assert reason.detail == "condition: it gives a string, not true or false"
+        assert guard.check("input", "Hello.", meta={"risk": True}).action == "allow"
 
 
 def test_options_that_cannot_work_are_a_problem_with_a_line(

@@ -135,7 +135,7 @@ class _Compiler:
         on_timeout = self._fail("on_timeout", entry, action, loc)
         detector = self._detector(entry.detector, loc)
         self._labels(entry, detector, loc)
-        condition = self._condition(entry.when, loc)
+        condition = self._condition(entry, loc)
         threshold = self._threshold(entry, detector, loc)
         if action == "rewrite" and entry.replace is None:
             mend = "add `with:` and the text that stands for what was found"
@@ -243,13 +243,14 @@ class _Compiler:
         self.failed.add(name)
         return None
 
-    def _condition(self, text: str | None, loc: tuple[str | int, ...]) -> Condition | None:
-        if text is None:
+    def _condition(self, entry: RuleEntry, loc: tuple[str | int, ...]) -> Condition | None:
+        if entry.when is None:
             return None
         try:
-            return compile_condition(text)
+            return compile_condition(entry.when, entry.stages, self.source.tier)
         except ConditionError as error:
-            self.complain("condition", f"`when:` cannot be used: {error}", "", *loc, "when")
+            message = f"`when:` cannot be used: {error}"
+            self.complain("condition", message, "ask a question: tenant == 'acme'", *loc, "when")
         except MissingExtraError as error:
             mend = 'install it with: pip install "railwright[cel]", or use tenants and channels'
             self.complain("missing-extra", str(error), mend, *loc, "when")
