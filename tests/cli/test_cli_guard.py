@@ -243,3 +243,7 @@ def test_explain_prints_what_is_excepted_once(folder: Path) -> None:
     assert "except  *@shop.example\n" in said
     assert said.count("shop.example") == 1
     assert "on time-out closed; except de00\n" in said
+    (folder / "old.yaml").write_text(text.replace("*@shop.example", "*@old.example"))
+    said = run(folder, "diff", "old.yaml", "guard.yaml", code=1)
+    assert "~ except ['*@old.example'] -> ['*@shop.example']\n" in said
+    assert said.count("shop.example") == 1

@@ -280,6 +280,22 @@ def test_diff_says_what_changed(tmp_path: Path) -> None:
     assert moved.slices == {"lang": {"en": {"allow -> block": 1}}}
 
 
+def test_a_diff_tells_once_what_a_policy_excepts_for_every_rule() -> None:
+    rules = "rules: [" + RULE % ", except: [own]" + ", " + (RULE % "").replace("id: a", "id: b")
+    old, new = (
+        parse_policy(f"{HEAD}{text}{rules}]\n").plan()
+        for text in ("", "except: ['*@shop.example']\n")
+    )
+    found = diff_plans(old, new)
+    assert found.changed == {}
+    assert found.settings == {"except": ([], ["*@shop.example"])}
+    assert not found.same
+    # A rule's own stays the rule's, even where it is the only one.
+    alone = parse_policy(HEAD + "rules: [" + RULE % ", except: [own]" + "]").plan()
+    assert diff_plans(alone, old).settings == {}
+    assert diff_plans(alone, old).added == ("b",)
+
+
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "guard.md"
 
 

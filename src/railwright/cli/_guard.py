@@ -138,6 +138,7 @@ def explain(policy: str | None, tier: int | None, as_json: bool) -> None:
     click.echo(f"limit   {plan.max_chars} characters, beyond: {plan.on_limit}")
     if plan.excepted:
         click.echo(f"except  {', '.join(sorted(plan.excepted))}")
+    own = plan.own_rules
     for stage, found in plan.stages.items():
         click.echo(f"\n{stage}{'' if found.rules else ': no rule'}")
         for rule in found.rules:
@@ -145,7 +146,7 @@ def explain(policy: str | None, tier: int | None, as_json: bool) -> None:
             click.echo(
                 f"  {rule.id:<22} {rule.action:<8} {_mode(rule):<12} {rule.detector}{labels} "
                 f">= {rule.threshold:g}; on error {rule.on_error}, on time-out {rule.on_timeout}"
-                f"{_bounds(rule, plan.excepted)}"
+                f"{_bounds(rule, own[rule.id]['except'])}"
             )
 
 
@@ -308,7 +309,7 @@ def _mode(rule: Any) -> str:
     return f"canary {rule.share:g}" if rule.mode == "canary" else str(rule.mode)
 
 
-def _bounds(rule: Any, always: frozenset[str]) -> str:
+def _bounds(rule: Any, exempt: list[str]) -> str:
     parts = []
     if rule.deadline_s:
         parts.append(f"waits {rule.deadline_s:g} s")
@@ -318,8 +319,8 @@ def _bounds(rule: Any, always: frozenset[str]) -> str:
         parts.append(f"channels {', '.join(sorted(rule.channels))}")
     if rule.when:
         parts.append(f"when {rule.when.source}")
-    if own := set(rule.described()["except"]) - always:
-        parts.append(f"except {', '.join(sorted(own))}")
+    if exempt:
+        parts.append(f"except {', '.join(exempt)}")
     return "".join(f"; {part}" for part in parts)
 
 

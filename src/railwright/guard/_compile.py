@@ -301,6 +301,7 @@ def compile_plan(source: Resolved) -> Plan:
             for name, entry in file.detectors.items()
             if name in used
         },
+        excepted=frozenset(exceptions_of(file.exempt).entries),
         secrets=secrets,
         max_chars=file.limits.max_chars,
         on_limit=on_limit,
