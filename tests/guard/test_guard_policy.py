@@ -49,6 +49,15 @@ def plan(text: str, tier: int | None = None):  # type: ignore[no-untyped-def]
         ("[{id: a, stage: input, detector: secrets, action: flagg}]", "'flagg'", "flag"),
         ("[" + RULE % ", threshold: 0.5, rate: 0.1" + "]", "exclude each other", ""),
         ("[" + RULE % ", rate: 0.01" + "]", "no calibration reaches it", "guard calibrate"),
+        ("[" + RULE % ", rate: 1 %" + "]", "between 0 and 1, such as 0.01, or one for each", ""),
+        ("[" + RULE % ", rate: 1" + "]", "must be a false-positive rate between 0 and 1", ""),
+        ("[" + RULE % ", rate: true" + "]", "must be a false-positive rate between 0 and 1", ""),
+        ("[" + RULE % ", threshold: true" + "]", "must be a number from 0 to 1", ""),
+        (
+            "[" + RULE % ", rate: {high: 2, medium: 0.1, low: 0.1}" + "]",
+            "`rules.0.rate.high` must be a false-positive rate between 0 and 1, such as 0.01",
+            "",
+        ),
         ("[" + RULE % ", on_error: open" + "]", "lets unchecked text through", "closed"),
         ("[" + RULE % "" + ", " + RULE % "" + "]", "stands twice", "rename"),
         ("[{id: a, stage: input, detector: secrets, action: rewrite}]", "says not how", "with:"),
@@ -64,6 +73,38 @@ def test_errors_name_line_and_mend(rules: str, message: str, mend: str) -> None:
     assert message in problem.message
     assert mend in problem.mend
     assert problem.line == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "mend"),
+    [
+        ("detector: injection_classifier, labels: injection, rate: 0.02", "write 0.01 or 0.05, w"),
+        ("detector: injection_classifier, rate: 0.02", "name `labels:`, for which injection_cl"),
+        ("detector: secrets, rate: 0.02", "run `railwright guard calibrate"),
+    ],
+)
+def test_a_rate_without_a_threshold_names_those_that_there_are(fields: str, mend: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        plan(f"rules: [{{id: a, stage: input, action: flag, {fields}}}]")
+    (problem,) = caught.value.problems
+    assert problem.mend.startswith(mend)
+    assert "`railwright guard calibrate --out FILE`" in problem.mend
+
+
+def test_an_id_that_stands_twice_is_refused_with_both_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOP_A", "MAPLE-7731")
+    rules = f"rules:\n  - {RULE % ''}\n  - {RULE % ''}\n"
+    secret = "{id: code, env: SHOP_A}"
+    secrets = f"extends: default\nsecrets:\n  - {secret}\n  - {secret.replace('code', 'b')}\n"
+    for text, place, first in ((rules, 4, 3), (f"{secrets}  - {secret}\n", 6, 4)):
+        with pytest.raises(
+            ManifestError, match=rf"stands twice \(first on line {first}\)"
+        ) as caught:
+            plan(text)
+        (problem,) = caught.value.problems
+        assert (problem.line, problem.code) == (place, "duplicate-id")
 
 
 def test_signs_that_are_no_placeholder_stay_as_they_are() -> None:
@@ -390,6 +431,10 @@ def test_the_labels_of_our_detectors_are_those_of_their_table() -> None:
 
 
 BY_TIER = "must be a number from 0 to 1, or one for each tier (high, medium, low)"
+RATE_BY_TIER = (
+    "must be a false-positive rate between 0 and 1, such as 0.01, or one for each tier "
+    "(high, medium, low)"
+)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +442,7 @@ BY_TIER = "must be a number from 0 to 1, or one for each tier (high, medium, low
     [
         ("threshold: 1.5", "threshold", BY_TIER, ""),
         ("threshold: high", "threshold", BY_TIER, ""),
-        ("rate: [0.1]", "rate", BY_TIER, ""),
+        ("rate: [0.1]", "rate", RATE_BY_TIER, ""),
         (
             "threshold: {high: 1.5, medium: 1, low: 1}",
             "threshold.high",

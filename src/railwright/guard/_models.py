@@ -32,6 +32,8 @@ def _saying(words: str) -> WrapValidator:
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
+            if isinstance(value, bool):  # a number to pydantic
+                raise PydanticCustomError("range", words)
             return handler(value)
         except ValidationError:
             raise PydanticCustomError("range", words) from None
@@ -62,6 +64,13 @@ _OneScore = Annotated[
     float,
     Field(ge=0, le=1),
     _saying(f"{_SCORE}, or one for each tier (high, medium, low)"),
+]
+_RATE = "must be a false-positive rate between 0 and 1, such as 0.01"
+Rate = Annotated[float, Field(gt=0, lt=1), _saying(_RATE)]
+_OneRate = Annotated[
+    float,
+    Field(gt=0, lt=1),
+    _saying(f"{_RATE}, or one for each tier (high, medium, low)"),
 ]
 
 
@@ -108,6 +117,14 @@ class NumberByTier(Model):
     low: Score
 
 
+class RateByTier(Model):
+    """One false-positive rate a tier."""
+
+    high: Rate
+    medium: Rate
+    low: Rate
+
+
 class Canary(Model):
     """Enforce for this share of conversations, watch the others."""
 
@@ -119,6 +136,7 @@ _FORM = Discriminator(_form)
 ActionEntry = Annotated[Annotated[Action, _One] | Annotated[ActionByTier, _Many], _FORM]
 FailEntry = Annotated[Annotated[Fail, _One] | Annotated[FailByTier, _Many], _FORM]
 NumberEntry = Annotated[Annotated[_OneScore, _One] | Annotated[NumberByTier, _Many], _FORM]
+RateEntry = Annotated[Annotated[_OneRate, _One] | Annotated[RateByTier, _Many], _FORM]
 ModeEntry = Annotated[
     Annotated[Literal["enforce", "shadow"], _One] | Annotated[Canary, _Many], _FORM
 ]
@@ -135,7 +153,7 @@ class RuleEntry(Model):
     detector: Text
     labels: Texts = Field(default=(), description="Only findings with these labels; all if empty")
     threshold: NumberEntry | None = None
-    rate: NumberEntry | None = Field(
+    rate: RateEntry | None = Field(
         default=None,
         description="False-positive rate; its threshold: from `calibration`, else the detector",
     )
