@@ -97,9 +97,11 @@ def test_a_changed_value_is_taken_in_by_reload_and_the_digest_stays(folder: Path
         ("{id: a, file: short.md}", "fewer than 4", "longer"),
         ("{id: a}", "write `env: NAME`, `file: PATH` or `prompt: PATTERN`", ""),
         ("{id: a, env: HOME, file: prompt.md}", "write `env: NAME`, `file: PATH` or", ""),
-        ("{id: a, prompt: '['}", "`prompt` is no expression", ""),
+        ("{id: a, prompt: '['}", "`secrets.0.prompt`: is no expression", "mend it"),
+        ("{id: a, prompt: 'code (?=A)x'}", "`secrets.0.prompt`: cannot be searched", "look-around"),
+        ("{id: a, file: prompt.md, pattern: '(a)\\1'}", "in linear time: RE2 says", "references"),
         ("{id: a, env: HOME, pattern: x}", "`pattern` says what of a `file`", ""),
-        ("{id: a, file: prompt.md, pattern: '('}", "`pattern` is no expression", ""),
+        ("{id: a, file: prompt.md, pattern: '('}", "`secrets.0.pattern`: is no exp", "mend it"),
         ("{id: a, value: MAPLE-7731}", "unknown key", ""),
     ],
 )
@@ -123,6 +125,19 @@ def test_values_are_taken_from_the_prompt_in_force(folder: Path) -> None:
     stream = made.stream("output", system=PROMPT.replace(CODE, "BIRCH-1200"))
     assert "".join([*map(stream.feed, text), stream.close()]) == f"{CODE} and [SECRET]"
     assert made.check("output", text, system="override code A-1").text == text  # too short
+
+
+def test_a_prompt_of_a_client_cannot_make_a_pattern_slow(folder: Path) -> None:
+    # By backtracking this takes more than a lifetime.
+    made = guard(folder, "  - {id: code, prompt: 'override code ((?:[A-Z]+-?)+[0-9])!'}\n")
+    system = f"override code {'A' * 5000}, override code MAPLE-7!"
+    assert made.check("output", "It is maple-7.", system=system).text == "It is [SECRET]."
+
+
+def test_a_fault_of_a_pattern_names_its_own_line(folder: Path) -> None:
+    with pytest.raises(ManifestError) as caught:
+        guard(folder, "  - id: a\n    prompt: 'x(?!y)'\n")
+    assert caught.value.problems[0].line == 5
 
 
 def test_canaries_of_the_prompt_in_force_need_no_word_in_the_policy() -> None:

@@ -37,12 +37,14 @@ if TYPE_CHECKING:
     from railwright.detectors._normalise import Layer, Normal, normalise
     from railwright.detectors._pack_lint import PackReport, lint_packs
     from railwright.detectors._rules import PackError, Rule, RulePack, load_packs
+    from railwright.detectors._values import PatternError, check_pattern, values_in
 
 _PLACES = {
     "_engine": ("RuleEngine",),
     "_normalise": ("Layer", "Normal", "normalise"),
     "_pack_lint": ("PackReport", "lint_packs"),
     "_rules": ("PackError", "Rule", "RulePack", "load_packs"),
+    "_values": ("PatternError", "check_pattern", "values_in"),
 }
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "Normal",
     "PackError",
     "PackReport",
+    "PatternError",
     "Reading",
     "Rule",
     "RuleEngine",
@@ -66,6 +69,7 @@ __all__ = [
     "Span",
     "UnknownDetectorError",
     "candidates",
+    "check_pattern",
     "contains_tokens",
     "counted",
     "counts",
@@ -87,6 +91,7 @@ __all__ = [
     "signal",
     "tokens_of",
     "unknown_labels",
+    "values_in",
 ]
 
 __getattr__ = lazy(__name__, _PLACES)

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from railwright import detectors
 from railwright.system.fields import Count, Duration, Model, Slug, Text, Texts
 
 Stage = Literal["input", "retrieved", "tool_call", "tool_result", "output", "memory"]
@@ -55,6 +56,13 @@ def _filled(text: str) -> str:
     return text
 
 
+def _sound(pattern: str) -> str:
+    """Refuse an expression that cannot be used; a ``PatternError`` is a ``ValueError``."""
+    detectors.check_pattern(pattern)
+    return pattern
+
+
+Pattern = Annotated[Text, AfterValidator(_sound)]
 Template = Annotated[str, AfterValidator(_filled)]
 _SCORE = "must be a number from 0 to 1"
 _SHARE = "must be a share of conversations between 0 and 1, such as 0.1"
@@ -207,10 +215,10 @@ class SecretEntry(Model):
     file: Text | None = Field(
         default=None, description="A file of values, one a line; from the folder of the policy"
     )
-    pattern: Text | None = Field(
+    pattern: Pattern | None = Field(
         default=None, description="What of the file is a value: the first group of each match"
     )
-    prompt: Text | None = Field(
+    prompt: Pattern | None = Field(
         default=None, description="What of the system prompt of a call is a value: a pattern"
     )
 
@@ -220,11 +228,6 @@ class SecretEntry(Model):
             raise ValueError("write `env: NAME`, `file: PATH` or `prompt: PATTERN`")
         if self.pattern is not None and self.file is None:
             raise ValueError("`pattern` says what of a `file` is the value")
-        for key, pattern in (("pattern", self.pattern), ("prompt", self.prompt)):
-            try:
-                re.compile(pattern or "")
-            except re.error as error:
-                raise ValueError(f"`{key}` is no expression: {error}") from None
         return self
 
 

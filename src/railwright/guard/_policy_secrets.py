@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from railwright import detectors
 
 if TYPE_CHECKING:
     from railwright.guard._models import SecretEntry
@@ -51,7 +52,7 @@ def planted_in(system: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
 
     found = [canary.value for canary in Canary.planted_in(system)]
     for pattern in patterns:
-        found += _matches(pattern, system)
+        found += detectors.values_in(pattern, system)
     return tuple(dict.fromkeys(value for value in found if _tells(value)))[:_MOST]
 
 
@@ -75,12 +76,6 @@ def read_secrets(
     kept = tuple(entry.model_dump(exclude_none=True) for entry in entries)
     patterns = tuple(entry.prompt for entry in entries if entry.prompt is not None)
     return PolicySecrets(kept, tuple(dict.fromkeys(values)), patterns)
-
-
-def _matches(pattern: str, text: str) -> list[str]:
-    """The first group of each match, or the match where there is no group."""
-    found = re.compile(pattern).finditer(text)
-    return [match[1] or "" if match.re.groups else match[0] for match in found]
 
 
 def _in_variable(entry: SecretEntry, number: int, complain: Complain) -> list[str]:
@@ -108,7 +103,7 @@ def _in_file(entry: SecretEntry, number: int, folder: Path | None, complain: Com
     if entry.pattern is None:
         found = [line.strip() for line in text.splitlines() if line.strip()]
     else:
-        found = [value for value in _matches(entry.pattern, text) if value]
+        found = [value for value in detectors.values_in(entry.pattern, text) if value]
     if not found:
         what = "holds nothing that the pattern matches" if entry.pattern else "is empty"
         key = "pattern" if entry.pattern else "file"
