@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from railwright.cli._guard_known import planted, system_prompt
 from railwright.cli._guard_rules import lint_rules
 from railwright.cli._guard_shadow import shadow
 
@@ -45,6 +46,16 @@ guard.add_command(lint_rules)
 @click.option("--tenant", default="", help="Whose request it is.")
 @click.option("--channel", default="", help="Where it came in.")
 @click.option("--conversation", default="", help="Id that canary shares go by.")
+@click.option("--system", type=_PATH, help="File with the system prompt in force.")
+@click.option(
+    "--plant",
+    "plants",
+    multiple=True,
+    metavar="VALUE|@FILE",
+    help="A value that must not appear, or a file with one a line (@@ for a value that begins "
+    "with @). It is not printed, but other users of the machine can see a VALUE in the list of "
+    "processes. May be repeated.",
+)
 @click.option("--fail", is_flag=True, help="Exit 1 where the action is block or ask.")
 @_JSON
 def check(
@@ -54,6 +65,8 @@ def check(
     tenant: str,
     channel: str,
     conversation: str,
+    system: Path | None,
+    plants: tuple[str, ...],
     fail: bool,
     as_json: bool,
 ) -> int:
@@ -66,10 +79,16 @@ def check(
     """
     from railwright.guard import Call, Guard
 
+    call = Call(
+        tenant=tenant,
+        channel=channel,
+        conversation=conversation,
+        system=system_prompt(system),
+        plants=planted(plants),
+    )
     policy, tier = _policy_here(policy, tier)
     at_work = Guard.load(policy, tier=tier, telemetry=False)
     text = _standard_input()
-    call = Call(tenant=tenant, channel=channel, conversation=conversation)
     verdict = at_work.check(stage, text, call)
     if as_json:
         _print_json(verdict.to_dict())

@@ -53,7 +53,7 @@ def planted_in(system: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
     found = [canary.value for canary in Canary.planted_in(system)]
     for pattern in patterns:
         found += detectors.values_in(pattern, system)
-    return tuple(dict.fromkeys(value for value in found if _tells(value)))[:_MOST]
+    return tuple(dict.fromkeys(value for value in found if can_be_planted(value)))[:_MOST]
 
 
 def read_secrets(
@@ -66,7 +66,7 @@ def read_secrets(
     for number, entry in enumerate(entries):
         found = _in_variable(entry, number, complain) or _in_file(entry, number, folder, complain)
         for value in found:
-            if _tells(value):
+            if can_be_planted(value):
                 values.append(value)
                 continue
             key = "env" if entry.env else "pattern" if entry.pattern else "file"
@@ -112,6 +112,6 @@ def _in_file(entry: SecretEntry, number: int, folder: Path | None, complain: Com
     return found
 
 
-def _tells(value: str) -> bool:
-    """Whether a value can be told from ordinary text."""
+def can_be_planted(value: str) -> bool:
+    """Whether a value can be told from ordinary text: it has four letters or digits."""
     return sum(char.isalnum() for char in value) >= 4
