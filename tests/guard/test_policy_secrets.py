@@ -151,6 +151,15 @@ def test_canaries_of_the_prompt_in_force_need_no_word_in_the_policy() -> None:
     assert Canary.planted_in(PROMPT) == []
 
 
+def test_a_value_beside_an_excepted_one_is_redacted_alike_in_a_stream() -> None:
+    rule = "{id: r, stage: output, detector: planted, action: redact, except: [MAPLE-7731]}"
+    made = Guard(parse_policy(f"schema: guard/v1\nrules: [{rule}]\n"))
+    text, plants = "It is MAPLE-7731 otter 42.", ["MAPLE-7731", "7731 otter 42"]
+    stream = made.stream("output", plants=plants)
+    assert "".join([*map(stream.feed, text), stream.close()]) == "It is MAPLE-[SECRET]."
+    assert made.check("output", text, plants=plants).text == "It is MAPLE-[SECRET]."
+
+
 def test_a_diff_of_policies_names_their_secrets(folder: Path) -> None:
     with_secret = guard(folder, IN_PROMPT).plan
     without = parse_policy("schema: guard/v1\nextends: default\n").plan(2)

@@ -22,8 +22,9 @@ from railwright.detectors._registry import (
     names,
     register,
 )
-from railwright.detectors._resolve import candidates, joined, readings, resolve
+from railwright.detectors._resolve import candidates, joined, resolve, scanned
 from railwright.detectors._signal import Reading, Signal, counted, counts, signal
+from railwright.detectors._sources import NO_RULES, RuleSource, has_rules, source_of
 from railwright.detectors._text import Folded, Span, fold, sentences
 from railwright.detectors.hosted import (
     DetectorConfigError,
@@ -48,6 +49,7 @@ _PLACES = {
 }
 
 __all__ = [
+    "NO_RULES",
     "Context",
     "Detection",
     "Detector",
@@ -65,6 +67,7 @@ __all__ = [
     "Rule",
     "RuleEngine",
     "RulePack",
+    "RuleSource",
     "Signal",
     "Span",
     "UnknownDetectorError",
@@ -75,6 +78,7 @@ __all__ = [
     "counts",
     "fold",
     "get",
+    "has_rules",
     "is_hosted",
     "joined",
     "labels_fault",
@@ -84,11 +88,12 @@ __all__ = [
     "may_read_plants",
     "names",
     "normalise",
-    "readings",
     "register",
     "resolve",
+    "scanned",
     "sentences",
     "signal",
+    "source_of",
     "tokens_of",
     "unknown_labels",
     "values_in",
