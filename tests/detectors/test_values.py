@@ -24,6 +24,7 @@ ALIKE = (
     r"\D\d{,2}",
     r"[]\w]+|[^]a]",
     r"code ([A-Z]+-\d+)",
+    r"\bcode[ ]([A-Z]+)\b",
     r"(?i)é(\w*)",
     r"(\d+)?x",
     r"\w$",
@@ -75,6 +76,18 @@ def test_what_cannot_be_searched_is_refused(pattern: str) -> None:
     with pytest.raises(PatternError) as caught:
         check_pattern(pattern)
     assert caught.value.mend
+
+
+@pytest.mark.parametrize("pattern", [r"code (\w+)\b", r"\b[^ ]+", r"\bcode .x", r"Ü\b", r"\B\S"])
+def test_edges_of_words_that_re2_does_not_see_are_refused(pattern: str) -> None:
+    pytest.importorskip("re2")
+    with pytest.raises(PatternError, match="letters of any script"):
+        check_pattern(pattern)
+
+
+@pytest.mark.parametrize("pattern", [r"\bkey [a-z._-]+\.\b", r"\bcode\d", r"\w+"])
+def test_edges_of_words_of_ascii_are_not(pattern: str) -> None:
+    check_pattern(pattern)
 
 
 def test_without_re2_python_searches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@ r"""What a person's own expression takes out of a text that a stranger may have 
 
 RE2 searches where it is installed: its time is linear in the text. Expressions are written for
 Python; where RE2 reads the same sign otherwise it is spelled out (``\w``, ``\d`` and ``\s`` are
-those of Unicode). One difference stays: ``\b`` knows the letters and digits of ASCII alone.
+those of Unicode). ``\b`` knows the letters of ASCII alone, so it is refused beside what matches
+others: it would cut a value short without a word.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ _ESCAPES = {
 }
 _OTHERS = {r"\Z": r"\z", "$": r"(?:\n?\z)", "{,": "{0,"}
 _SIGN = re.compile(r"\\.|\[\^?\]?|\]|\$|\{,(?=\d+\})|[^\\\[\]${]+|\{", re.DOTALL)
+_EDGES = (r"\b", r"\B")
+#: Signs that match letters beyond ASCII, beside a point.
+_WIDE = re.compile(r"\A(?:\\[wWSD]|\[\^)|[^\x00-\x7f]")
 _LINES = re.compile(r"\(\?[a-z]*m")
 
 
@@ -74,6 +78,9 @@ def _taker(pattern: str) -> Callable[[str], Iterator[str]]:
         import re2
     except ImportError:
         return lambda text: (match[group] or "" for match in plain.finditer(text))
+    if _cuts_short(pattern):
+        mend = "leave it out, or write [A-Za-z0-9_] in the place of \\w and the like"
+        raise PatternError("cannot hold `\\b` beside what matches letters of any script", mend)
     try:
         search = search_of(compiled(re2, _spelled(pattern)))
     except re2.error as error:
@@ -107,18 +114,34 @@ def _said(error: Exception) -> str:
     return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 
 
+def _signs(pattern: str) -> Iterator[tuple[str, bool]]:
+    """Yield the signs of an expression, and whether each stands within a class."""
+    in_class = False
+    for sign in _SIGN.findall(pattern):
+        yield sign, in_class
+        if sign not in _ESCAPES:
+            in_class = sign != "]" if in_class else sign.startswith("[")
+
+
+def _cuts_short(pattern: str) -> bool:
+    """Whether edges of words are asked for where a word may hold letters beyond ASCII."""
+    signs = list(_signs(pattern))
+    edges = any(sign in _EDGES and not in_class for sign, in_class in signs)
+    return edges and any(
+        _WIDE.search(sign) or ("." in sign and sign != r"\." and not in_class)
+        for sign, in_class in signs
+    )
+
+
 def _spelled(pattern: str) -> str:
     """Return an expression for Python so that RE2 reads it alike."""
     by_line = _LINES.search(pattern) is not None
     out = []
-    in_class = False
-    for sign in _SIGN.findall(pattern):
+    for sign, in_class in _signs(pattern):
         if sign in _ESCAPES:
             out.append(_ESCAPES[sign] if in_class else f"[{_ESCAPES[sign]}]")
-        elif in_class:
-            in_class = sign != "]"
+        elif in_class or (sign == "$" and by_line):
             out.append(sign)
         else:
-            in_class = sign.startswith("[")
-            out.append(sign if sign == "$" and by_line else _OTHERS.get(sign, sign))
+            out.append(_OTHERS.get(sign, sign))
     return "".join(out)
