@@ -139,6 +139,44 @@ def test_without_a_policy_the_default_one_of_a_tier_is_used(tmp_path: Path, fold
     assert "no guard.yaml here; using the default policy of tier 2" in said
 
 
+def test_check_is_told_the_system_prompt_and_planted_values(folder: Path) -> None:
+    pytest.importorskip("re2")
+    prompt = "You are the assistant of the shop. Refunds above 40 euros need the manager's word."
+    (folder / "prompt.md").write_text(prompt + "\n")
+    (folder / "planted.txt").write_text("\nquiet otter 42\n BIRCH-1200 \n")
+    at = ("check", "--stage", "output", "--policy", "default")
+    text = "MAPLE-7731, Quiet Otter 42, birch 1200 and @maple99"
+    assert json.loads(run(folder, *at, "--json", text=text))["action"] == "allow"
+    plants = ("--plant", "MAPLE-7731", "--plant", "@planted.txt", "--plant", "@@maple99")
+    said = run(folder, *at, *plants, text=text)
+    assert "text    [SECRET], [SECRET], [SECRET] and @[SECRET]\n" in said
+    assert "maple" not in said.lower()
+    found = json.loads(run(folder, *at, *plants, "--system", "prompt.md", "--json", text=prompt))
+    assert found["rules"] == ["prompt-out"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--plant", "good-value-1", "--plant", "a-1"), "--plant number 2 has a value of fewer"),
+        (("--plant", "@MAPLE-7731"), "the file of --plant number 1 cannot be read: No such file"),
+        (("--plant", "@empty.txt"), "--plant number 1 is empty"),
+        (("--plant", " "), "--plant number 1 is empty"),
+        (("--system", "gone.md"), "--system gone.md cannot be read: No such file"),
+        (("--system", "latin.md"), "--system latin.md is not UTF-8 (byte 1)"),
+    ],
+)
+def test_what_check_is_told_can_be_wrong_and_is_not_echoed(
+    folder: Path, args: tuple[str, ...], message: str
+) -> None:
+    (folder / "empty.txt").write_text("\n")
+    (folder / "latin.md").write_bytes(b"a\xfc")
+    said = run(folder, "check", "--stage", "output", *args, text="x", code=2)
+    assert message in " ".join(said.split())
+    assert "MAPLE" not in said
+    assert "good-value" not in said
+
+
 def test_explain_and_diff(folder: Path) -> None:
     assert "on error closed" in run(folder, "explain", "guard.yaml")
     plan = json.loads(run(folder, "explain", "guard.yaml", "--json"))
@@ -243,3 +281,7 @@ def test_explain_prints_what_is_excepted_once(folder: Path) -> None:
     assert "except  *@shop.example\n" in said
     assert said.count("shop.example") == 1
     assert "on time-out closed; except de00\n" in said
+    (folder / "old.yaml").write_text(text.replace("*@shop.example", "*@old.example"))
+    said = run(folder, "diff", "old.yaml", "guard.yaml", code=1)
+    assert "~ except ['*@old.example'] -> ['*@shop.example']\n" in said
+    assert said.count("shop.example") == 1

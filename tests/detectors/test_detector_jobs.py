@@ -20,6 +20,7 @@ from railwright.detectors import (
     names,
     signal,
 )
+from railwright.detectors._resolve import readings
 from railwright.detectors.hosted import FACTORIES
 from railwright.evaluate import ScorerOptionError, make_scorer
 from railwright.evaluate._scorers._detector import context_of
@@ -213,7 +214,7 @@ def test_a_number_within_a_surer_longer_one_is_a_part_of_it() -> None:
     assert guard.check("output", text).action == "allow"
     assert signal("pii", labels=["phone"])(text).count == 0
     inner, outer = Detection(3, 9, "email", 0.5), Detection(0, 20, "link", 1.0)
-    assert detectors.readings("go to a@b.ex and on!!", [outer, inner]) == [outer, inner]
+    assert readings("go to a@b.ex and on!!", [outer, inner]) == [outer, inner]
 
 
 def test_rules_of_one_detector_each_have_their_own_reading() -> None:

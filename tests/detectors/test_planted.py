@@ -120,9 +120,23 @@ def test_a_further_digit_makes_another_number() -> None:
 
 def test_a_long_value_is_found_in_part() -> None:
     key = "".join(random.Random(3).choices("abcdefghijkmnpqrstuvwxyz0123456789", k=300))
-    assert [rule for rule, _ in found(f"key: {key}", key)][:2] == ["planted-1.1", "planted-1.2"]
-    assert "".join(part for _, part in found(f"key: {key}", key)) == key
-    assert found(f"half of it: {key[64:140]}", key) == [("planted-1.2", key[64:128])]
+    assert found(f"key: {key}", key) == [("planted-1.1", key)]
+    assert found(f"half of it: {key[60:140]}", key) == [("planted-1.2", key[63:127])]
+    assert found(f"key: {key[::-1]}.", key) == [("planted-1.5-reversed", key[::-1])]
+
+
+@pytest.mark.parametrize("size", [96, 97, 110, 127, 128, 129, 190, 191, 700])
+def test_a_long_value_is_one_mark_in_a_stream_as_in_the_whole_text(size: int) -> None:
+    value = "".join(random.Random(size).choices("abcdefghijkmnpqrstuvwxyz0123456789", k=size))
+    source = DETECTOR.source(Context(plants=(value,)))  # type: ignore[attr-defined]
+    for written in (value, " - ".join(value), value[::-1], f"{value} {value}"):
+        text = f"It is: {written}, and no other."
+        marks = " ".join(["[SECRET]"] * (2 if written.count(value) == 2 else 1))
+        assert redact_whole(source, text).text == f"It is: {marks}, and no other."
+        for step in (1, 50, len(text)):
+            stream = StreamRedactor(source)
+            out = "".join(stream.feed(text[at : at + step]) for at in range(0, len(text), step))
+            assert out + stream.close() == f"It is: {marks}, and no other."
 
 
 def test_every_place_of_every_value_is_found_and_what_the_user_wrote_is_not() -> None:

@@ -264,3 +264,11 @@ def test_longest_and_shortest_match() -> None:
     assert (parsed.min_length, parsed.max_length) == (6, 14)
     with pytest.raises(RegexError):
         parse("a{2000}")
+
+
+def test_the_page_says_how_many_rules_there_are() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "rules.md"
+    counts = {pack.pack: len(pack.rules) for pack in load_packs(BUILT_IN)}
+    each = ", ".join(f"{count} in `{name}`" for name, count in counts.items())
+    line = f"{sum(counts.values())} rules: {each}."
+    assert line in page.read_text("utf-8"), f"write into {page.name}: {line}"

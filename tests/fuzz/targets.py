@@ -160,7 +160,7 @@ def pack(data: bytes) -> None:
 def condition(data: bytes) -> None:
     text = data[:300].decode("utf-8", "replace")
     try:
-        compiled = compile_condition(text)
+        compiled = compile_condition(text, ("input",), 1)
     except ConditionError:
         return
     try:

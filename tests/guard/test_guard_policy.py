@@ -49,10 +49,21 @@ def plan(text: str, tier: int | None = None):  # type: ignore[no-untyped-def]
         ("[{id: a, stage: input, detector: secrets, action: flagg}]", "'flagg'", "flag"),
         ("[" + RULE % ", threshold: 0.5, rate: 0.1" + "]", "exclude each other", ""),
         ("[" + RULE % ", rate: 0.01" + "]", "no calibration reaches it", "guard calibrate"),
+        ("[" + RULE % ", rate: 1 %" + "]", "between 0 and 1, such as 0.01, or one for each", ""),
+        ("[" + RULE % ", rate: 1" + "]", "must be a false-positive rate between 0 and 1", ""),
+        ("[" + RULE % ", rate: true" + "]", "must be a false-positive rate between 0 and 1", ""),
+        ("[" + RULE % ", threshold: true" + "]", "must be a number from 0 to 1", ""),
+        (
+            "[" + RULE % ", rate: {high: 2, medium: 0.1, low: 0.1}" + "]",
+            "`rules.0.rate.high` must be a false-positive rate between 0 and 1, such as 0.01",
+            "",
+        ),
         ("[" + RULE % ", on_error: open" + "]", "lets unchecked text through", "closed"),
         ("[" + RULE % "" + ", " + RULE % "" + "]", "stands twice", "rename"),
         ("[{id: a, stage: input, detector: secrets, action: rewrite}]", "says not how", "with:"),
         ("[" + RULE % ", modus: shadow" + "]", "unknown key", "mode"),
+        ("[" + RULE % ", with: '<{name}>'" + "]", "`rules.0.with`: unknown placeholder {name}", ""),
+        ("[" + RULE % ", with: '{ label }'" + "]", "placeholder { label }; known: {label}", ""),
     ],
 )
 def test_errors_name_line_and_mend(rules: str, message: str, mend: str) -> None:
@@ -64,15 +75,82 @@ def test_errors_name_line_and_mend(rules: str, message: str, mend: str) -> None:
     assert problem.line == 3
 
 
+@pytest.mark.parametrize(
+    ("fields", "mend"),
+    [
+        ("detector: injection_classifier, labels: injection, rate: 0.02", "write 0.01 or 0.05, w"),
+        ("detector: injection_classifier, rate: 0.02", "name `labels:`, for which injection_cl"),
+        ("detector: secrets, rate: 0.02", "run `railwright guard calibrate"),
+    ],
+)
+def test_a_rate_without_a_threshold_names_those_that_there_are(fields: str, mend: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        plan(f"rules: [{{id: a, stage: input, action: flag, {fields}}}]")
+    (problem,) = caught.value.problems
+    assert problem.mend.startswith(mend)
+    assert "`railwright guard calibrate --out FILE`" in problem.mend
+
+
+def test_an_id_that_stands_twice_is_refused_with_both_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOP_A", "MAPLE-7731")
+    rules = f"rules:\n  - {RULE % ''}\n  - {RULE % ''}\n"
+    secret = "{id: code, env: SHOP_A}"
+    secrets = f"extends: default\nsecrets:\n  - {secret}\n  - {secret.replace('code', 'b')}\n"
+    for text, place, first in ((rules, 4, 3), (f"{secrets}  - {secret}\n", 6, 4)):
+        with pytest.raises(
+            ManifestError, match=rf"stands twice \(first on line {first}\)"
+        ) as caught:
+            plan(text)
+        (problem,) = caught.value.problems
+        assert (problem.line, problem.code) == (place, "duplicate-id")
+
+
+def test_signs_that_are_no_placeholder_stay_as_they_are() -> None:
+    text = """<{label}> {"gone": true} {} {1}"""
+    (rule,) = plan("rules: [" + RULE % f", with: '{text}'" + "]").rules
+    assert rule.replacement_for("secret") == """<SECRET> {"gone": true} {} {1}"""
+
+
 def test_conditions_are_checked_when_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("cel")
-    for text, message in (("tenant ==", "cannot be used"), ("tennant == 'a'", "tennant")):
+    for text, message in (
+        ("tenant ==", "cannot be used"),
+        ("tennant == 'a'", "tennant"),
+        ("tenant", "it gives a string, not true or false.*tenant == 'acme'"),
+        ("meta", "a map, not"),
+        ("size(tenant) + tier", "a number, not"),
+        ("tenant == '' ? true : channel", "a string, not"),
+        ("stage == 'input' ? [tier] : []", "a list, not"),
+        ("tenant > 2", "it fails for every call .TypeError."),
+    ):
         with pytest.raises(ManifestError, match=message):
             plan("rules: [" + RULE % f', when: "{text}"' + "]")
-    plan("rules: [" + RULE % ", when: '[1, 2].exists(n, n == tier)'" + "]")
+    for text in (
+        "[1, 2].exists(n, n == tier)",
+        "meta.trusted",
+        "int(tenant) > 2",
+        "has(meta.risk) && meta.risk > 2",
+        "stage == 'output' ? tenant : true",  # the rule is of the stage input
+    ):
+        plan("rules: [" + RULE % f', when: "{text}"' + "]")
     monkeypatch.setitem(sys.modules, "cel", None)
     with pytest.raises(ManifestError, match=r"railwright\[cel\]"):
         plan("rules: [" + RULE % ', when: "tier == 1"' + "]")
+
+
+def test_a_condition_without_a_truth_value_is_decided_by_on_error() -> None:
+    pytest.importorskip("cel")
+    rule = RULE % ", when: meta.risk, on_error: %s"
+    for fail, action in (("closed", "block"), ("ask", "ask"), ("flag", "flag")):
+        guard = Guard(parse_policy(HEAD + f"tier: 1\nrules: [{rule % fail}]\n"))
+        verdict = guard.check("input", "Hello.", meta={"risk": "very private"})
+        assert verdict.action == action
+        (reason,) = verdict.reasons
+        assert (reason.policy, reason.kind) == ("a", "error")
+        assert reason.detail == "condition: it gives a string, not true or false"
+        assert guard.check("input", "Hello.", meta={"risk": True}).action == "allow"
 
 
 def test_options_that_cannot_work_are_a_problem_with_a_line(
@@ -243,6 +321,22 @@ def test_diff_says_what_changed(tmp_path: Path) -> None:
     assert moved.slices == {"lang": {"en": {"allow -> block": 1}}}
 
 
+def test_a_diff_tells_once_what_a_policy_excepts_for_every_rule() -> None:
+    rules = "rules: [" + RULE % ", except: [own]" + ", " + (RULE % "").replace("id: a", "id: b")
+    old, new = (
+        parse_policy(f"{HEAD}{text}{rules}]\n").plan()
+        for text in ("", "except: ['*@shop.example']\n")
+    )
+    found = diff_plans(old, new)
+    assert found.changed == {}
+    assert found.settings == {"except": ([], ["*@shop.example"])}
+    assert not found.same
+    # A rule's own stays the rule's, even where it is the only one.
+    alone = parse_policy(HEAD + "rules: [" + RULE % ", except: [own]" + "]").plan()
+    assert diff_plans(alone, old).settings == {}
+    assert diff_plans(alone, old).added == ("b",)
+
+
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "guard.md"
 
 
@@ -337,6 +431,10 @@ def test_the_labels_of_our_detectors_are_those_of_their_table() -> None:
 
 
 BY_TIER = "must be a number from 0 to 1, or one for each tier (high, medium, low)"
+RATE_BY_TIER = (
+    "must be a false-positive rate between 0 and 1, such as 0.01, or one for each tier "
+    "(high, medium, low)"
+)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +442,7 @@ BY_TIER = "must be a number from 0 to 1, or one for each tier (high, medium, low
     [
         ("threshold: 1.5", "threshold", BY_TIER, ""),
         ("threshold: high", "threshold", BY_TIER, ""),
-        ("rate: [0.1]", "rate", BY_TIER, ""),
+        ("rate: [0.1]", "rate", RATE_BY_TIER, ""),
         (
             "threshold: {high: 1.5, medium: 1, low: 1}",
             "threshold.high",

@@ -97,9 +97,11 @@ def test_a_changed_value_is_taken_in_by_reload_and_the_digest_stays(folder: Path
         ("{id: a, file: short.md}", "fewer than 4", "longer"),
         ("{id: a}", "write `env: NAME`, `file: PATH` or `prompt: PATTERN`", ""),
         ("{id: a, env: HOME, file: prompt.md}", "write `env: NAME`, `file: PATH` or", ""),
-        ("{id: a, prompt: '['}", "`prompt` is no expression", ""),
+        ("{id: a, prompt: '['}", "`secrets.0.prompt`: is no expression", "mend it"),
+        ("{id: a, prompt: 'code (?=A)x'}", "`secrets.0.prompt`: cannot be searched", "look-around"),
+        ("{id: a, file: prompt.md, pattern: '(a)\\1'}", "in linear time: RE2 says", "references"),
         ("{id: a, env: HOME, pattern: x}", "`pattern` says what of a `file`", ""),
-        ("{id: a, file: prompt.md, pattern: '('}", "`pattern` is no expression", ""),
+        ("{id: a, file: prompt.md, pattern: '('}", "`secrets.0.pattern`: is no exp", "mend it"),
         ("{id: a, value: MAPLE-7731}", "unknown key", ""),
     ],
 )
@@ -125,6 +127,19 @@ def test_values_are_taken_from_the_prompt_in_force(folder: Path) -> None:
     assert made.check("output", text, system="override code A-1").text == text  # too short
 
 
+def test_a_prompt_of_a_client_cannot_make_a_pattern_slow(folder: Path) -> None:
+    # By backtracking this takes more than a lifetime.
+    made = guard(folder, "  - {id: code, prompt: 'override code ((?:[A-Z]+-?)+[0-9])!'}\n")
+    system = f"override code {'A' * 5000}, override code MAPLE-7!"
+    assert made.check("output", "It is maple-7.", system=system).text == "It is [SECRET]."
+
+
+def test_a_fault_of_a_pattern_names_its_own_line(folder: Path) -> None:
+    with pytest.raises(ManifestError) as caught:
+        guard(folder, "  - id: a\n    prompt: 'x(?!y)'\n")
+    assert caught.value.problems[0].line == 5
+
+
 def test_canaries_of_the_prompt_in_force_need_no_word_in_the_policy() -> None:
     canary, other = Canary.derive(b"k" * 16, "shop"), Canary.random()
     text = f"Reference {canary.value.lower()}, {other.value}."
@@ -134,6 +149,15 @@ def test_canaries_of_the_prompt_in_force_need_no_word_in_the_policy() -> None:
     )
     assert Canary.planted_in(other.planted(canary.planted(PROMPT))) == [canary, other]
     assert Canary.planted_in(PROMPT) == []
+
+
+def test_a_value_beside_an_excepted_one_is_redacted_alike_in_a_stream() -> None:
+    rule = "{id: r, stage: output, detector: planted, action: redact, except: [MAPLE-7731]}"
+    made = Guard(parse_policy(f"schema: guard/v1\nrules: [{rule}]\n"))
+    text, plants = "It is MAPLE-7731 otter 42.", ["MAPLE-7731", "7731 otter 42"]
+    stream = made.stream("output", plants=plants)
+    assert "".join([*map(stream.feed, text), stream.close()]) == "It is MAPLE-[SECRET]."
+    assert made.check("output", text, plants=plants).text == "It is MAPLE-[SECRET]."
 
 
 def test_a_diff_of_policies_names_their_secrets(folder: Path) -> None:

@@ -142,8 +142,7 @@ class Broken:
     name, version = "broken", "1"
     lookbehind, max_length = 1, 4
 
-    @property
-    def engine(self) -> Broken:
+    def source(self, context: object) -> Broken:
         return self
 
     def detect(self, text: str, context: object = None) -> list[Detection]:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from railwright.detectors import Detection, RuleEngine, load_packs
+from railwright.detectors import Detection, RuleEngine, RuleSource, load_packs
 from railwright.guard import ByteStream, Redacted, StreamRedactor, redact_whole
-from railwright.guard._settle import CAP, RuleSource, Settling, scan_whole
+from railwright.guard._settle import CAP, Settling, scan_whole
 
 pytest.importorskip("re2", reason="the rule engine needs google-re2")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from railwright.cli._guard_known import planted, system_prompt
 from railwright.cli._guard_rules import lint_rules
 from railwright.cli._guard_shadow import shadow
 
@@ -45,6 +46,16 @@ guard.add_command(lint_rules)
 @click.option("--tenant", default="", help="Whose request it is.")
 @click.option("--channel", default="", help="Where it came in.")
 @click.option("--conversation", default="", help="Id that canary shares go by.")
+@click.option("--system", type=_PATH, help="File with the system prompt in force.")
+@click.option(
+    "--plant",
+    "plants",
+    multiple=True,
+    metavar="VALUE|@FILE",
+    help="A value that must not appear, or a file with one a line (@@ for a value that begins "
+    "with @). It is not printed, but other users of the machine can see a VALUE in the list of "
+    "processes. May be repeated.",
+)
 @click.option("--fail", is_flag=True, help="Exit 1 where the action is block or ask.")
 @_JSON
 def check(
@@ -54,6 +65,8 @@ def check(
     tenant: str,
     channel: str,
     conversation: str,
+    system: Path | None,
+    plants: tuple[str, ...],
     fail: bool,
     as_json: bool,
 ) -> int:
@@ -66,10 +79,16 @@ def check(
     """
     from railwright.guard import Call, Guard
 
+    call = Call(
+        tenant=tenant,
+        channel=channel,
+        conversation=conversation,
+        system=system_prompt(system),
+        plants=planted(plants),
+    )
     policy, tier = _policy_here(policy, tier)
     at_work = Guard.load(policy, tier=tier, telemetry=False)
     text = _standard_input()
-    call = Call(tenant=tenant, channel=channel, conversation=conversation)
     verdict = at_work.check(stage, text, call)
     if as_json:
         _print_json(verdict.to_dict())
@@ -138,6 +157,7 @@ def explain(policy: str | None, tier: int | None, as_json: bool) -> None:
     click.echo(f"limit   {plan.max_chars} characters, beyond: {plan.on_limit}")
     if plan.excepted:
         click.echo(f"except  {', '.join(sorted(plan.excepted))}")
+    own = plan.own_rules
     for stage, found in plan.stages.items():
         click.echo(f"\n{stage}{'' if found.rules else ': no rule'}")
         for rule in found.rules:
@@ -145,7 +165,7 @@ def explain(policy: str | None, tier: int | None, as_json: bool) -> None:
             click.echo(
                 f"  {rule.id:<22} {rule.action:<8} {_mode(rule):<12} {rule.detector}{labels} "
                 f">= {rule.threshold:g}; on error {rule.on_error}, on time-out {rule.on_timeout}"
-                f"{_bounds(rule, plan.excepted)}"
+                f"{_bounds(rule, own[rule.id]['except'])}"
             )
 
 
@@ -308,7 +328,7 @@ def _mode(rule: Any) -> str:
     return f"canary {rule.share:g}" if rule.mode == "canary" else str(rule.mode)
 
 
-def _bounds(rule: Any, always: frozenset[str]) -> str:
+def _bounds(rule: Any, exempt: list[str]) -> str:
     parts = []
     if rule.deadline_s:
         parts.append(f"waits {rule.deadline_s:g} s")
@@ -318,8 +338,8 @@ def _bounds(rule: Any, always: frozenset[str]) -> str:
         parts.append(f"channels {', '.join(sorted(rule.channels))}")
     if rule.when:
         parts.append(f"when {rule.when.source}")
-    if own := set(rule.described()["except"]) - always:
-        parts.append(f"except {', '.join(sorted(own))}")
+    if exempt:
+        parts.append(f"except {', '.join(exempt)}")
     return "".join(f"; {part}" for part in parts)
 
 

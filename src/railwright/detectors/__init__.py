@@ -22,8 +22,9 @@ from railwright.detectors._registry import (
     names,
     register,
 )
-from railwright.detectors._resolve import candidates, joined, readings, resolve
+from railwright.detectors._resolve import candidates, joined, resolve, scanned
 from railwright.detectors._signal import Reading, Signal, counted, counts, signal
+from railwright.detectors._sources import NO_RULES, RuleSource, has_rules, source_of
 from railwright.detectors._text import Folded, Span, fold, sentences
 from railwright.detectors.hosted import (
     DetectorConfigError,
@@ -37,15 +38,18 @@ if TYPE_CHECKING:
     from railwright.detectors._normalise import Layer, Normal, normalise
     from railwright.detectors._pack_lint import PackReport, lint_packs
     from railwright.detectors._rules import PackError, Rule, RulePack, load_packs
+    from railwright.detectors._values import PatternError, check_pattern, values_in
 
 _PLACES = {
     "_engine": ("RuleEngine",),
     "_normalise": ("Layer", "Normal", "normalise"),
     "_pack_lint": ("PackReport", "lint_packs"),
     "_rules": ("PackError", "Rule", "RulePack", "load_packs"),
+    "_values": ("PatternError", "check_pattern", "values_in"),
 }
 
 __all__ = [
+    "NO_RULES",
     "Context",
     "Detection",
     "Detector",
@@ -58,19 +62,23 @@ __all__ = [
     "Normal",
     "PackError",
     "PackReport",
+    "PatternError",
     "Reading",
     "Rule",
     "RuleEngine",
     "RulePack",
+    "RuleSource",
     "Signal",
     "Span",
     "UnknownDetectorError",
     "candidates",
+    "check_pattern",
     "contains_tokens",
     "counted",
     "counts",
     "fold",
     "get",
+    "has_rules",
     "is_hosted",
     "joined",
     "labels_fault",
@@ -80,13 +88,15 @@ __all__ = [
     "may_read_plants",
     "names",
     "normalise",
-    "readings",
     "register",
     "resolve",
+    "scanned",
     "sentences",
     "signal",
+    "source_of",
     "tokens_of",
     "unknown_labels",
+    "values_in",
 ]
 
 __getattr__ = lazy(__name__, _PLACES)

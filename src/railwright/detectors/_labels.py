@@ -30,13 +30,10 @@ _ASKED = ("entities", "risks", "criteria", "guidelines")
 def known_labels(detector: Detector) -> frozenset[str]:
     """Return every label that a detector can give; empty where it does not say.
 
-    It says so by its rules (``engine.rules``), its model (``model.labels``), its table of
-    categories (``labels.known``) or its own ``labels``.
+    It says so by its model (``model.labels``), its table of categories (``labels.known``) or its
+    own ``labels``.
     """
-    engine, model = getattr(detector, "engine", None), getattr(detector, "model", None)
-    own = getattr(detector, "labels", None)
-    if engine is not None and hasattr(engine, "rules"):
-        return frozenset(rule.label for rule in engine.rules)
+    model, own = getattr(detector, "model", None), getattr(detector, "labels", None)
     if model is not None and hasattr(model, "labels"):
         return _texts(model.labels)
     if isinstance(getattr(own, "known", None), Mapping):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from railwright.detectors._base import DetectorBase
 from railwright.detectors._engine import RuleEngine
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._resolve import resolve
 from railwright.detectors._rules import RulePack, load_packs
 from railwright.detectors._secrets import SecretsDetector
+from railwright.detectors._sources import RuleSource
 from railwright.detectors.interface import Context, Detection, Detector
 
 REVISION = "4"
@@ -15,16 +18,21 @@ REVISION = "4"
 
 
 class PackDetector(DetectorBase):
-    """One rule pack as a detector; its version is the engine's revision and the rules' digest.
+    """Rule packs as a detector; its version is the engine's revision and the rules' digest.
 
     Raises:
         MissingExtraError: google-re2 is not installed.
     """
 
-    def __init__(self, pack: RulePack) -> None:
-        self.name = pack.pack
-        self.engine = RuleEngine([pack])
+    def __init__(self, name: str, packs: Sequence[RulePack]) -> None:
+        self.name = name
+        self.engine = RuleEngine(packs)
+        self.labels = tuple(dict.fromkeys(rule.label for rule in self.engine.rules))
         self.version = f"{REVISION}:{self.engine.digest}"
+
+    def source(self, context: Context) -> RuleSource:  # noqa: ARG002
+        """The rules, which are the same in every call."""
+        return self.engine
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:  # noqa: ARG002
         """Return the findings in order, those that overlap as one."""
@@ -32,7 +40,7 @@ class PackDetector(DetectorBase):
 
 
 def _built_in(name: str) -> Detector:
-    return PackDetector(load_packs([name])[0])
+    return PackDetector(name, load_packs([name]))
 
 
 def pii() -> Detector:

@@ -69,7 +69,7 @@ class PlantedDetector(DetectorBase):
     def __init__(self, **options: Any) -> None:
         told = read_own(OwnOptions, "planted", options)
         self.name = told.name or "planted"
-        self.version = "1"
+        self.version = "2"
 
     def source(self, context: Context) -> RuleEngine | None:
         """The rules for what is planted; None where there is nothing to look for."""
@@ -153,9 +153,10 @@ def _patterns(value: str, key: str, *, long: bool) -> Iterator[_Way]:
 def _written(value: str, key: str, *, long: bool) -> Iterator[tuple[str, str, str]]:
     """Yield what is added to the name of the rule, what must stand there, and its expression."""
     if len(key) > _WHOLE:
-        for part, at in enumerate(range(0, len(key), _PIECE), 1):
-            # The last piece is as long as the others.
-            piece = key[max(0, min(at, len(key) - _PIECE)) :][:_PIECE]
+        # Neighbours share a character, so that the findings of a whole value become one, and no
+        # stream is cut between them. The last piece is as long as the others.
+        for part, at in enumerate(range(0, len(key) - 1, _PIECE - 1), 1):
+            piece = key[min(at, len(key) - _PIECE) :][:_PIECE]
             yield f".{part}", "", _gapped(piece)
             yield f".{part}-reversed", "", _gapped(piece[::-1])
         return

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from railwright.detectors._sources import RuleSource, has_rules, source_of
 from railwright.detectors.interface import Context, Detection, Detector
+
+_NO_CONTEXT = Context()
 
 
 def resolve(detections: Sequence[Detection]) -> list[Detection]:
@@ -35,13 +38,16 @@ def resolve(detections: Sequence[Detection]) -> list[Detection]:
 def candidates(detector: Detector, text: str, context: Context | None = None) -> list[Detection]:
     """Return all that a detector finds, overlaps included: what to choose from by label or score.
 
-    A detector with rules (``engine``) joins what overlaps in ``detect``, under the label of the
-    surest; who chooses among labels after that misses what stood beneath it.
+    A detector with rules joins what overlaps in ``detect``, under the label of the surest; who
+    chooses among labels after that misses what stood beneath it.
     """
-    engine = getattr(detector, "engine", None)
-    if engine is None:
-        return detector.detect(text, context)
-    return readings(text, engine.scan(text))
+    source = source_of(detector, context or _NO_CONTEXT)
+    return detector.detect(text, context) if source is None else scanned(source, text)
+
+
+def scanned(source: RuleSource, text: str, start: int = 0) -> list[Detection]:
+    """Return what rules find from ``start`` on, but for parts of surer findings."""
+    return readings(text, source.scan(text, start))
 
 
 def readings(text: str, found: list[Detection]) -> list[Detection]:
@@ -50,6 +56,8 @@ def readings(text: str, found: list[Detection]) -> list[Detection]:
     A telephone number within an IBAN is no other reading of it. What holds a letter stays (an
     address within a link), and so does a reading of just the same characters.
     """
+    if len(found) < 2:
+        return found
     ordered = sorted(found, key=lambda item: (item.start, -item.end))
     around: list[Detection] = []
     parts: set[Detection] = set()
@@ -76,8 +84,7 @@ def joined(detector: Detector, chosen: list[Detection]) -> list[Detection]:
     Findings of rules about the same characters are readings of one thing and become one; those of
     other detectors (several labels for one text, say) stay as they are.
     """
-    ruled = hasattr(detector, "engine") or hasattr(detector, "source")
-    return resolve(chosen) if ruled else chosen
+    return resolve(chosen) if has_rules(detector) else chosen
 
 
 def _rank(found: Detection) -> tuple[float, int, int, str]:

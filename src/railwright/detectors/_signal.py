@@ -14,6 +14,7 @@ import msgspec
 from railwright.detectors._labels import labels_fault
 from railwright.detectors._registry import get
 from railwright.detectors._resolve import candidates, joined
+from railwright.detectors._sources import has_rules
 from railwright.detectors.interface import Context, Detection, Detector
 
 
@@ -93,8 +94,9 @@ class Signal(msgspec.Struct, frozen=True):
         self, texts: Sequence[str], contexts: Sequence[Context | None] | None = None
     ) -> list[Reading]:
         """Read many; as fast as the detector's own batch."""
-        if hasattr(self.detector, "engine"):
-            return [self(text) for text in texts]
+        if has_rules(self.detector):
+            told = contexts or [None] * len(texts)
+            return [self(text, context) for text, context in zip(texts, told, strict=True)]
         return [self._read(found) for found in self.detector.detect_batch(texts, contexts)]
 
     def _read(self, found: Iterable[Detection]) -> Reading:

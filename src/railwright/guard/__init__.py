@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from railwright.guard._harden import Canary, Spotlight, spotlight
     from railwright.guard._plan import Plan, Rule
     from railwright.guard._policy import Policy, default_policy, load_policy, parse_policy
+    from railwright.guard._policy_secrets import can_be_planted
     from railwright.guard._prompt_check import PromptProblem, check_prompt
     from railwright.guard._pseudonyms import KeyRing, PseudonymError, Pseudonyms, Scope
     from railwright.guard._record import record_verdicts
@@ -62,6 +63,7 @@ _PLACES = {
     "_guard": ("Guard", "Sink", "Stream"),
     "_plan": ("Plan", "Rule"),
     "_policy": ("Policy", "default_policy", "load_policy", "parse_policy"),
+    "_policy_secrets": ("can_be_planted",),
     "_record": ("record_verdicts",),
     "_schema": ("json_schemas",),
     "_harden": ("Canary", "Spotlight", "spotlight"),
@@ -124,6 +126,7 @@ __all__ = [
     "TrafficDiff",
     "Verdict",
     "calibrate",
+    "can_be_planted",
     "check_prompt",
     "default_policy",
     "diff_plans",

@@ -17,11 +17,11 @@ from railwright.detectors import (
     Detection,
     Detector,
     DetectorUnavailable,
+    RuleSource,
     candidates,
-    readings,
 )
 from railwright.guard._decide import Answer, Failure, checked
-from railwright.guard._settle import RuleSource, scan_whole
+from railwright.guard._settle import scan_whole
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -106,7 +106,7 @@ def ask_engines(
     try:
         found = scan_whole([engine for _, engine in engines], text)
         for (name, _), items in zip(engines, found, strict=True):
-            answers[name] = checked(text, readings(text, items), name)
+            answers[name] = checked(text, items, name)
     except Exception as error:  # noqa: BLE001 - whatever a rule engine raises is a verdict
         failure = failure_of(error, ", ".join(name for name, _ in engines))
         answers.update((name, failure) for name, _ in engines)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SLOW_DEADLINE_S = 2.0
 """How long a slow detector is waited for where the policy does not say."""
 _ENFORCING = ("redact", "rewrite", "ask", "block")
+_USUAL_RATES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1)
+"""Rates that a detector is asked for where a policy names one that it was not calibrated for."""
 _MEND_OPEN = "write closed, ask or flag"
 CHANNEL_OF: dict[Stage, str] = {
     "input": "user_input",
@@ -69,8 +71,19 @@ class _Compiler:
             )
         )
 
+    def _once(self, what: str, key: str, ids: Sequence[str]) -> None:
+        """Refuse an id that an entry of the same list has before."""
+        first: dict[str, int] = {}
+        for place, name in enumerate(ids):
+            before = first.setdefault(name, place)
+            if before != place:
+                line, _ = self.source.positions.locate((key, before, "id"))
+                message = f"{what} {name} stands twice (first on line {line})"
+                self.complain("duplicate-id", message, "rename one", key, place, "id")
+
     def secrets(self) -> PolicySecrets:
         """The values that the policy declares secret."""
+        self._once("secret", "secrets", [entry.id for entry in self.source.file.secrets])
 
         def complain(message: str, mend: str, place: int, key: str) -> None:
             self.complain("secret", message, mend, "secrets", place, key)
@@ -103,11 +116,8 @@ class _Compiler:
         """Every rule of the tier: inherited ones first, those of the same id replaced in place."""
         for place, text in enumerate(self.source.file.exempt):
             self._sound(text, "except", place)
+        self._once("rule", "rules", [entry.id for entry in self.source.file.rules])
         own = {entry.id: (entry, place) for place, entry in enumerate(self.source.file.rules)}
-        for place, entry in enumerate(self.source.file.rules):
-            if own[entry.id][1] != place:
-                where = ("rules", place, "id")
-                self.complain("duplicate-id", f"rule {entry.id} stands twice", "rename one", *where)
         chosen: dict[str, tuple[RuleEntry, int | None]] = {}
         for entry in self.source.inherited.rules if self.source.inherited else ():
             chosen[entry.id] = (entry, None)
@@ -135,7 +145,7 @@ class _Compiler:
         on_timeout = self._fail("on_timeout", entry, action, loc)
         detector = self._detector(entry.detector, loc)
         self._labels(entry, detector, loc)
-        condition = self._condition(entry.when, loc)
+        condition = self._condition(entry, loc)
         threshold = self._threshold(entry, detector, loc)
         if action == "rewrite" and entry.replace is None:
             mend = "add `with:` and the text that stands for what was found"
@@ -243,13 +253,14 @@ class _Compiler:
         self.failed.add(name)
         return None
 
-    def _condition(self, text: str | None, loc: tuple[str | int, ...]) -> Condition | None:
-        if text is None:
+    def _condition(self, entry: RuleEntry, loc: tuple[str | int, ...]) -> Condition | None:
+        if entry.when is None:
             return None
         try:
-            return compile_condition(text)
+            return compile_condition(entry.when, entry.stages, self.source.tier)
         except ConditionError as error:
-            self.complain("condition", f"`when:` cannot be used: {error}", "", *loc, "when")
+            message = f"`when:` cannot be used: {error}"
+            self.complain("condition", message, "ask a question: tenant == 'acme'", *loc, "when")
         except MissingExtraError as error:
             mend = 'install it with: pip install "railwright[cel]", or use tenants and channels'
             self.complain("missing-extra", str(error), mend, *loc, "when")
@@ -270,8 +281,7 @@ class _Compiler:
             return 0.0
         if found is None:
             message = f"rule {entry.id} asks for a rate of {rate:g}, and no calibration reaches it"
-            mend = "run `railwright guard calibrate --out FILE` and name it in `calibration:`"
-            self.complain("not-calibrated", message, mend, *loc, "rate")
+            self.complain("not-calibrated", message, _mend_rate(entry, detector), *loc, "rate")
             return 1.0
         return found
 
@@ -300,6 +310,7 @@ def compile_plan(source: Resolved) -> Plan:
             for name, entry in file.detectors.items()
             if name in used
         },
+        excepted=frozenset(exceptions_of(file.exempt).entries),
         secrets=secrets,
         max_chars=file.limits.max_chars,
         on_limit=on_limit,
@@ -379,6 +390,25 @@ def built_in_threshold(
         )
     except KeyError:
         return None
+
+
+def _mend_rate(entry: RuleEntry, detector: Detector | None) -> str:
+    """How a rate without a threshold is mended, with the rates that the detector itself brings."""
+    mend = "run `railwright guard calibrate --out FILE` and name it in `calibration:`"
+    if detector is None or not hasattr(detector, "threshold"):
+        return mend
+    if not entry.labels:
+        return f"name `labels:`, for which {entry.detector} brings its own thresholds, or {mend}"
+    brought = [
+        f"{rate:g}"
+        for rate in _USUAL_RATES
+        if built_in_threshold(detector, entry.labels, entry.stages, rate) is not None
+    ]
+    return (
+        f"write {' or '.join(brought)}, which {entry.detector} brings, or {mend}"
+        if brought
+        else mend
+    )
 
 
 def is_slow(detector: Detector) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from railwright.detectors import Detection, joined
+from railwright.guard._condition import ConditionError
 from railwright.guard._edits import Edit, apply_edits, edits_of
 from railwright.guard._lots import in_share
 from railwright.guard._plan import Plan, Rule, StagePlan
@@ -64,6 +65,8 @@ def choose(
             try:
                 if not rule.when.holds(stage, plan.tier, call):
                     continue
+            except ConditionError as error:
+                failure = Failure("error", f"condition: {error}")
             except Exception as error:  # noqa: BLE001 - whatever CEL raises is a verdict
                 failure = Failure("error", f"{type(error).__name__} in the condition")
         chosen.append(Chosen(rule, enforced, failure))

@@ -14,7 +14,10 @@ from railwright.guard._traffic import CalibrationRow, check_slices
 
 
 class PlanDiff(msgspec.Struct, frozen=True):
-    """Rules by id; ``changed`` holds, by rule and field, the old and the new value."""
+    """Rules by id; ``changed`` holds, by rule and field, the old and the new value.
+
+    What a policy excepts for every rule is told once, among ``settings``.
+    """
 
     old: str
     new: str
@@ -40,25 +43,19 @@ class TrafficDiff(msgspec.Struct, frozen=True):
 
 def diff_plans(old: Plan, new: Plan) -> PlanDiff:
     """Compare two plans rule by rule."""
-    before = {rule.id: rule.described() for rule in old.rules}
-    after = {rule.id: rule.described() for rule in new.rules}
+    before, after = old.own_rules, new.own_rules
     changed = {
         name: _fields(before[name], after[name])
         for name in before
         if name in after and before[name] != after[name]
     }
-    left, right = old.described(), new.described()
-    settings = _fields(
-        {key: value for key, value in left.items() if key != "rules"},
-        {key: value for key, value in right.items() if key != "rules"},
-    )
     return PlanDiff(
         old.digest,
         new.digest,
         tuple(name for name in after if name not in before),
         tuple(name for name in before if name not in after),
         changed,
-        settings,
+        _fields(old.settings, new.settings),
     )
 
 

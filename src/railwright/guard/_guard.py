@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import msgspec
 
-from railwright.detectors import Context
+from railwright.detectors import NO_RULES, Context
 from railwright.guard._ask import Beside, ask_all, ask_async, ask_engines
 from railwright.guard._decide import (
     Answer,
@@ -346,10 +346,10 @@ def _ask_fast(
 
     engines = {}
     if len(text) > CAP:
-        from railwright.guard._sources import NOTHING, source_of
+        from railwright.guard._sources import source_of
 
         found = ((name, source_of(plan.detectors[name], context)) for name in names)
-        engines = {name: s for name, s in found if s is not None and s is not NOTHING}
+        engines = {name: s for name, s in found if s is not None and s is not NO_RULES}
     if engines:
         ask_engines(list(engines.items()), text, answers, timings)
     others = [(name, plan.detectors[name]) for name in names if name not in engines]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Discriminator,
@@ -19,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from railwright import detectors
 from railwright.system.fields import Count, Duration, Model, Slug, Text, Texts
 
 Stage = Literal["input", "retrieved", "tool_call", "tool_result", "output", "memory"]
@@ -31,6 +33,8 @@ def _saying(words: str) -> WrapValidator:
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
+            if isinstance(value, bool):  # a number to pydantic
+                raise PydanticCustomError("range", words)
             return handler(value)
         except ValidationError:
             raise PydanticCustomError("range", words) from None
@@ -38,6 +42,28 @@ def _saying(words: str) -> WrapValidator:
     return WrapValidator(check)
 
 
+_PLACEHOLDER = re.compile(r"\{\s*([A-Za-z_][\w.-]*)\s*\}")
+PLACEHOLDERS = ("label",)
+"""What ``with:`` fills in."""
+
+
+def _filled(text: str) -> str:
+    """Refuse a placeholder that nothing is put in the place of."""
+    unknown = [m[0] for m in _PLACEHOLDER.finditer(text) if m[0][1:-1] not in PLACEHOLDERS]
+    if unknown:
+        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise ValueError(f"unknown placeholder {', '.join(unknown)}; known: {known}")
+    return text
+
+
+def _sound(pattern: str) -> str:
+    """Refuse an expression that cannot be used; a ``PatternError`` is a ``ValueError``."""
+    detectors.check_pattern(pattern)
+    return pattern
+
+
+Pattern = Annotated[Text, AfterValidator(_sound)]
+Template = Annotated[str, AfterValidator(_filled)]
 _SCORE = "must be a number from 0 to 1"
 _SHARE = "must be a share of conversations between 0 and 1, such as 0.1"
 Share = Annotated[float, Field(gt=0, lt=1), _saying(_SHARE)]
@@ -46,6 +72,13 @@ _OneScore = Annotated[
     float,
     Field(ge=0, le=1),
     _saying(f"{_SCORE}, or one for each tier (high, medium, low)"),
+]
+_RATE = "must be a false-positive rate between 0 and 1, such as 0.01"
+Rate = Annotated[float, Field(gt=0, lt=1), _saying(_RATE)]
+_OneRate = Annotated[
+    float,
+    Field(gt=0, lt=1),
+    _saying(f"{_RATE}, or one for each tier (high, medium, low)"),
 ]
 
 
@@ -92,6 +125,14 @@ class NumberByTier(Model):
     low: Score
 
 
+class RateByTier(Model):
+    """One false-positive rate a tier."""
+
+    high: Rate
+    medium: Rate
+    low: Rate
+
+
 class Canary(Model):
     """Enforce for this share of conversations, watch the others."""
 
@@ -103,6 +144,7 @@ _FORM = Discriminator(_form)
 ActionEntry = Annotated[Annotated[Action, _One] | Annotated[ActionByTier, _Many], _FORM]
 FailEntry = Annotated[Annotated[Fail, _One] | Annotated[FailByTier, _Many], _FORM]
 NumberEntry = Annotated[Annotated[_OneScore, _One] | Annotated[NumberByTier, _Many], _FORM]
+RateEntry = Annotated[Annotated[_OneRate, _One] | Annotated[RateByTier, _Many], _FORM]
 ModeEntry = Annotated[
     Annotated[Literal["enforce", "shadow"], _One] | Annotated[Canary, _Many], _FORM
 ]
@@ -119,7 +161,7 @@ class RuleEntry(Model):
     detector: Text
     labels: Texts = Field(default=(), description="Only findings with these labels; all if empty")
     threshold: NumberEntry | None = None
-    rate: NumberEntry | None = Field(
+    rate: RateEntry | None = Field(
         default=None,
         description="False-positive rate; its threshold: from `calibration`, else the detector",
     )
@@ -133,7 +175,9 @@ class RuleEntry(Model):
     channels: Texts = ()
     when: Text | None = Field(default=None, description="A condition in CEL")
     exempt: Texts = Field(default=(), alias="except", description=_EXCEPT)
-    replace: str | None = Field(default=None, alias="with", description="Stands for the span")
+    replace: Template | None = Field(
+        default=None, alias="with", description="Stands for the span; {label} is filled in"
+    )
     message: Text | None = None
     about: Text | None = None
 
@@ -171,10 +215,10 @@ class SecretEntry(Model):
     file: Text | None = Field(
         default=None, description="A file of values, one a line; from the folder of the policy"
     )
-    pattern: Text | None = Field(
+    pattern: Pattern | None = Field(
         default=None, description="What of the file is a value: the first group of each match"
     )
-    prompt: Text | None = Field(
+    prompt: Pattern | None = Field(
         default=None, description="What of the system prompt of a call is a value: a pattern"
     )
 
@@ -184,11 +228,6 @@ class SecretEntry(Model):
             raise ValueError("write `env: NAME`, `file: PATH` or `prompt: PATTERN`")
         if self.pattern is not None and self.file is None:
             raise ValueError("`pattern` says what of a `file` is the value")
-        for key, pattern in (("pattern", self.pattern), ("prompt", self.prompt)):
-            try:
-                re.compile(pattern or "")
-            except re.error as error:
-                raise ValueError(f"`{key}` is no expression: {error}") from None
         return self
 
 

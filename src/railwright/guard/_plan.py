@@ -138,6 +138,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A policy for one tier: what ``Guard`` runs. Built once, never changed.
 
     ``configured`` holds kind and options of the detectors that the policy itself configures.
+    ``excepted`` are the entries of the policy's own ``except``, which its rules hold as well.
     ``secrets`` are planted in every call; where they are kept is part of the digest, their values
     are not.
     """
@@ -152,6 +153,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     message: str
     source: str = ""
     configured: Mapping[str, Mapping[str, Any]] = {}
+    excepted: frozenset[str] = frozenset()
     secrets: PolicySecrets = NO_SECRETS
 
     def context(self, call: Call) -> Context:
@@ -172,36 +174,39 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return f"sha256:{_hex_digest(self.described())}"
 
     @cached_property
-    def excepted(self) -> frozenset[str]:
-        """Entries of ``except:`` that hold for every rule: those of the policy itself."""
-        each = [frozenset(rule.described()["except"]) for rule in self.rules]
-        return frozenset.intersection(*each) if each else frozenset()
-
-    @cached_property
     def outline(self) -> dict[str, Any]:
         """Short digests of its pieces, by which it can be said later what changed in a policy.
 
         They tell what differs and hold nothing of what the policy says.
         """
-        settings = {
-            key: value
-            for key, value in self.described().items()
-            if key not in ("id", "tier", "detectors", "rules")
-        }
-        settings["except"] = sorted(self.excepted)
+        named = ("id", "tier", "detectors")
         return {
             "policy": self.id,
             "plan": self.digest,
             "tier": self.tier,
-            "rules": {rule.id: _short_digest(self._own(rule)) for rule in self.rules},
+            "rules": {name: _short_digest(rule) for name, rule in self.own_rules.items()},
             "detectors": {name: _short_digest(found) for name, found in self.versions.items()},
-            "settings": {key: _short_digest(value) for key, value in settings.items()},
+            "settings": {
+                key: _short_digest(value)
+                for key, value in self.settings.items()
+                if key not in named
+            },
         }
 
-    def _own(self, rule: Rule) -> dict[str, Any]:
-        """A rule without what the policy excepts for all of them."""
-        told = rule.described()
-        return {**told, "except": sorted(set(told["except"]) - self.excepted)}
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the plan says beside its rules, with what it excepts for all of them."""
+        told = {key: value for key, value in self.described().items() if key != "rules"}
+        return {**told, "except": sorted(self.excepted)}
+
+    @property
+    def own_rules(self) -> dict[str, dict[str, Any]]:
+        """Each rule by its id, described without what the policy excepts for all of them."""
+        told = {rule.id: rule.described() for rule in self.rules}
+        return {
+            name: {**rule, "except": sorted(set(rule["except"]) - self.excepted)}
+            for name, rule in told.items()
+        }
 
     def described(self) -> dict[str, Any]:
         """The plan as plain values."""

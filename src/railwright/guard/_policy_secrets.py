@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from railwright import detectors
 
 if TYPE_CHECKING:
     from railwright.guard._models import SecretEntry
@@ -51,8 +52,8 @@ def planted_in(system: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
 
     found = [canary.value for canary in Canary.planted_in(system)]
     for pattern in patterns:
-        found += _matches(pattern, system)
-    return tuple(dict.fromkeys(value for value in found if _tells(value)))[:_MOST]
+        found += detectors.values_in(pattern, system)
+    return tuple(dict.fromkeys(value for value in found if can_be_planted(value)))[:_MOST]
 
 
 def read_secrets(
@@ -65,7 +66,7 @@ def read_secrets(
     for number, entry in enumerate(entries):
         found = _in_variable(entry, number, complain) or _in_file(entry, number, folder, complain)
         for value in found:
-            if _tells(value):
+            if can_be_planted(value):
                 values.append(value)
                 continue
             key = "env" if entry.env else "pattern" if entry.pattern else "file"
@@ -75,12 +76,6 @@ def read_secrets(
     kept = tuple(entry.model_dump(exclude_none=True) for entry in entries)
     patterns = tuple(entry.prompt for entry in entries if entry.prompt is not None)
     return PolicySecrets(kept, tuple(dict.fromkeys(values)), patterns)
-
-
-def _matches(pattern: str, text: str) -> list[str]:
-    """The first group of each match, or the match where there is no group."""
-    found = re.compile(pattern).finditer(text)
-    return [match[1] or "" if match.re.groups else match[0] for match in found]
 
 
 def _in_variable(entry: SecretEntry, number: int, complain: Complain) -> list[str]:
@@ -108,7 +103,7 @@ def _in_file(entry: SecretEntry, number: int, folder: Path | None, complain: Com
     if entry.pattern is None:
         found = [line.strip() for line in text.splitlines() if line.strip()]
     else:
-        found = [value for value in _matches(entry.pattern, text) if value]
+        found = [value for value in detectors.values_in(entry.pattern, text) if value]
     if not found:
         what = "holds nothing that the pattern matches" if entry.pattern else "is empty"
         key = "pattern" if entry.pattern else "file"
@@ -117,6 +112,6 @@ def _in_file(entry: SecretEntry, number: int, folder: Path | None, complain: Com
     return found
 
 
-def _tells(value: str) -> bool:
-    """Whether a value can be told from ordinary text."""
+def can_be_planted(value: str) -> bool:
+    """Whether a value can be told from ordinary text: it has four letters or digits."""
     return sum(char.isalnum() for char in value) >= 4

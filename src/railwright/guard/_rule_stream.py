@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from railwright.detectors import Detection, joined, readings
+from railwright.detectors import NO_RULES, Detection, RuleSource, joined
 from railwright.guard._ask import failure_of
 from railwright.guard._decide import (
     Answer,
@@ -22,8 +22,8 @@ from railwright.guard._decide import (
 )
 from railwright.guard._edits import apply_edits
 from railwright.guard._plan import Rule
-from railwright.guard._settle import RuleSource, Settled, Settling
-from railwright.guard._sources import NOTHING, source_of
+from railwright.guard._settle import Settled, Settling
+from railwright.guard._sources import source_of
 from railwright.guard._types import (
     FAIL_ACTION,
     Call,
@@ -57,7 +57,7 @@ def open_rule_stream(guard: Guard, stage: Stage, call: Call) -> RuleStream | Non
         if enforced and acts and (failure or known[rule.detector] is None):
             return None
     # A detector that has nothing to look for is asked at the end, as those that need all of it.
-    sources = {n: s for n, s in known.items() if s is not None and s is not NOTHING}
+    sources = {n: s for n, s in known.items() if s is not None and s is not NO_RULES}
     return RuleStream(guard, stage, call, chosen, sources)
 
 
@@ -155,8 +155,8 @@ class RuleStream:
         """Return what a settled part becomes, and whether a rule stops the stream in it."""
         hits: list[tuple[Rule, Finding]] = []
         for name, raw in zip(self._names, part.found, strict=True):
-            here = readings(part.text, [_moved(found, -part.start) for found in raw])
-            self._found[name] += (_moved(found, part.start) for found in here)
+            self._found[name] += raw
+            here = [_moved(found, -part.start) for found in raw]
             for rule, enforced, _ in self._chosen:
                 if here and rule.detector == name:
                     counted = joined(self._plan.detectors[name], rule.accepted(part.text, here))

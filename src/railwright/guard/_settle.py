@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from railwright.detectors import Detection, fold
+from railwright.detectors import Detection, RuleSource, fold, scanned
 
 #: Characters after which an unsettled text is cut; more where a rule's matches are longer.
 CAP = 8192
@@ -28,28 +28,6 @@ _SHORT = 128
 _ESCAPED = 24
 _ESCAPES = "%&\\"
 _ESCAPE = re.compile(r"[%&\\]")
-
-
-class RuleSource(Protocol):
-    """Rules that know how far they reach; ``RuleEngine`` is one.
-
-    ``lookbehind`` is how many characters before a match may decide about it, ``max_length`` the
-    length of the longest match.
-    """
-
-    @property
-    def lookbehind(self) -> int: ...
-
-    @property
-    def max_length(self) -> int: ...
-
-    def scan(self, text: str, start: int = 0) -> list[Detection]:
-        """Return what is found from ``start`` on; what stands before it is context."""
-        ...
-
-    def safe_cut(self, text: str, start: int = 0) -> int:
-        """Return the largest position that no match can cross, whatever follows ``text``."""
-        ...
 
 
 class Settled(NamedTuple):
@@ -159,7 +137,7 @@ class Settling:
         if self._scanning:
             text = self._text[:end]
             found = tuple(
-                _moved(source.scan(text, self._context), shift, cut + shift)
+                _moved(scanned(source, text, self._context), shift, cut + shift)
                 for source in self._sources
             )
         out.append(Settled(self._start, self._text[self._context : cut], found))
@@ -206,7 +184,7 @@ def scan_whole(sources: Sequence[RuleSource], text: str, cap: int = CAP) -> list
         before = _context(text[:start], settling.lookbehind)
         part, shift = before + text[start:known], start - len(before)
         for source, listed in zip(sources, out, strict=True):
-            listed.extend(_moved(source.scan(part, len(before)), shift, end))
+            listed.extend(_moved(scanned(source, part, len(before)), shift, end))
         start = end
     return out
 

@@ -10,8 +10,8 @@ import codecs
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from railwright.detectors import Detection, resolve
-from railwright.guard._settle import CAP, RuleSource, Settled, Settling, scan_whole
+from railwright.detectors import Detection, RuleSource, resolve
+from railwright.guard._settle import CAP, Settled, Settling, scan_whole
 
 Replace = Callable[[Detection, str], str]
 """Given a finding and the text it stands for, return what is put in its place."""

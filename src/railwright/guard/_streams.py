@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal
 
+from railwright.detectors import has_rules
 from railwright.guard._decide import Chosen, choose
 from railwright.guard._rule_stream import open_rule_stream
-from railwright.guard._sources import is_source
 from railwright.guard._types import Call, Stage, Verdict, need_text, stream_closed
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def engines_of(plan: Plan, chosen: list[Chosen]) -> list[str]:
     """Names of the detectors among these rules that know how far their rules reach."""
     names = dict.fromkeys(item.rule.detector for item in chosen if item.failure is None)
     slow = {item.rule.detector for item in chosen if item.rule.slow}
-    return [n for n in names if n not in slow and is_source(plan.detectors[n])]
+    return [n for n in names if n not in slow and has_rules(plan.detectors[n])]
 
 
 def _can_change(item: Chosen) -> bool:

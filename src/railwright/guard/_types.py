@@ -149,7 +149,7 @@ class Verdict(msgspec.Struct, frozen=True):
         stage: what the text was checked as.
         action: the strictest action of all enforced rules.
         text: the text that may be used: with redactions and rewritings made; empty where the
-            action is ``block``.
+            action is ``block``, and where it is ``ask`` about a text too long to be read.
         detections: findings of enforced rules in order of ``start``.
         shadow: findings of rules in shadow, and of canary rules outside their share.
         reasons: one entry per policy rule that had a say, errors and time-outs included.
