@@ -55,6 +55,7 @@ class RuleEngine:
         self._re2 = re2
         self._finders: list[Finder | None] = [None] * len(self.rules)
         self._prefilter = Prefilter(re2, self.rules)
+        self._tailed = [index for index, rule in enumerate(self.rules) if rule.tail]
 
     def scan(self, text: str, start: int = 0) -> list[Detection]:
         """Return every finding, overlaps included, in order of start, then of end.
@@ -170,14 +171,28 @@ class RuleEngine:
 
     def _open(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
         """Return where in a layer begins what may go on, and the spans of possible matches."""
-        least, found = self._horizon.run(text, first)
+        least, found = self._run(text, first)
         least = min(least, encoded_tail(text, first))
         begun = escape_tail(text, first)
         if begun < len(text):
             # The escape that begins here may turn into any character, one that goes on with what
             # stands before it as well.
             before = text[:begun]
-            least = min(least, self._horizon.run(before, first)[0], encoded_tail(before, first))
+            least = min(least, self._run(before, first)[0], encoded_tail(before, first))
+        return least, found
+
+    def _run(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
+        """Return what the automaton says, matches with their tails."""
+        least, found = self._horizon.run(text, first)
+        if found and self._tailed:
+            reading = Reading(text, text.encode())
+            start = _byte(reading, first)
+            for index in self._tailed:
+                finder = self._finders[index] or self._compile(index)
+                for begin, tail in finder.tails(reading, start):
+                    if tail.open:
+                        least = min(least, begin)
+                    found.append((begin, tail.end))
         return least, found
 
     def _beside_emphasis(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
@@ -186,11 +201,11 @@ class RuleEngine:
         found: list[tuple[int, int]] = []
         bare = without_emphasis(text, first)
         if bare is not text:
-            least, found = self._horizon.run(bare, first)
+            least, found = self._run(bare, first)
         before = bare[: len(text.rstrip("_"))] if text.endswith("_") else ""
         if len(before) > first:
             # What follows says whether these underscores are emphasis, and end what stands there.
-            least = min(least, self._horizon.run(before, first)[0])
+            least = min(least, self._run(before, first)[0])
         return least, found
 
     @cached_property
