@@ -65,7 +65,7 @@ class Finder:
         self._reach = 4 * longest + _SHORT
         self._before = _match_of(rule.not_before)
         self._after = _match_of(fold_pattern(rule.not_after))
-        self._tail = _tails.get(rule.tail).read if rule.tail else None
+        self._tail = _tails.get(rule.tail) if rule.tail else None
 
     def find(self, reading: Reading, start: int, ranges: Ranges = None) -> list[Hit]:
         """Return what counts in a text, from byte ``start`` on.

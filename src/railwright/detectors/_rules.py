@@ -94,7 +94,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def max_length(self) -> int:
         """The longest match in plain characters, its tail included."""
-        return self.parsed.max_length + (_tails.get(self.tail).longest if self.tail else 0)
+        return self.parsed.max_length + _tails.longest(self.tail)
 
     @property
     def lookahead(self) -> int:

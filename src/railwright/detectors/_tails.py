@@ -74,7 +74,7 @@ _line = re.compile(
 ).match
 _short = re.compile(r"[A-Za-z0-9+/=]{1,31}+").match
 _checksum = re.compile(r"=[A-Za-z0-9+/]{4}(?![A-Za-z0-9+/=])").match
-_is_word = re.compile(r"[A-Z]?[a-z]*|[A-Z]+|[0-9]+").fullmatch
+_is_word = re.compile(r"[A-Z]?[a-z]*|[A-Z]+|[0-9]+|[+/=]+").fullmatch
 _breaks = re.compile(r"[\n\r]|\\[nr]|<(?:br|/?p|/?div|/?li|/?tr|/?td)\b", re.IGNORECASE).search
 
 
@@ -144,16 +144,34 @@ class _Body:
         They do before a footer or another line of it; alone on a line also after other lines and at
         the end of the text, unless they read as a word.
         """
-        text = self.text
+        text, end = self.text, short.end()
         word = _is_word(short.group()) is not None
-        after = self._gap(_line_gap, short.end())
+        after = self._gap(_line_gap, end)
         alone = _breaks(text, at, short.start()) is not None
-        alone = alone and (after == self.size or _breaks(text, short.end(), after) is not None)
+        alone = alone and (after == self.size or _breaks(text, end, after) is not None)
         if _line(text, after):
             return begun or alone or not word
-        if _footer(text, after) or _checksum(text, after):
+        if _ends(text, after) or (begun and alone and self._ends_soon(after)):
             return begun or not word
         return alone and not word and (begun or after == self.size)
+
+    def _ends_soon(self, at: int) -> bool:
+        """Say whether one or two more short lines stand before a footer or another line."""
+        for _ in range(2):
+            short = _short(self.text, at)
+            if short is None:
+                return False
+            at = self._gap(_line_gap, short.end())
+            if _line(self.text, at) or _ends(self.text, at):
+                return True
+            if not _breaks(self.text, short.end(), at):
+                return False
+        return False
+
+
+def _ends(text: str, at: int) -> bool:
+    """Say whether a footer stands here, or the checksum before it."""
+    return (_footer(text, at) or _checksum(text, at)) is not None
 
 
 def _key_body(text: str, at: int) -> Tail:
@@ -170,10 +188,15 @@ def names() -> list[str]:
     return sorted(_TAILS)
 
 
-def get(name: str) -> TailKind:
-    """Return the tail of that name.
+def longest(name: str) -> int:
+    """Return the most characters of the tail of that name; 0 where nothing has it."""
+    return _TAILS[name].longest if name in _TAILS else 0
+
+
+def get(name: str) -> Callable[[str, int], Tail]:
+    """Return what reads the tail of that name from a place of a text on.
 
     Raises:
         KeyError: nothing has that name.
     """
-    return _TAILS[name]
+    return _TAILS[name].read
