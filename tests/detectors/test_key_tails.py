@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from tests.detectors.private_keys import FORMS, KINDS, block
 from tests.fuzz.growth import MOST, cost, growth
 
-from railwright.detectors import RuleEngine, get, load_packs
+from railwright.detectors import Rule, RuleEngine, RulePack, get, load_packs
 from railwright.detectors import _tails as tails
+from railwright.detectors._regex import literal, parse
 from railwright.detectors._secrets import SecretsDetector
+from railwright.guard import StreamRedactor, redact_whole
 
 pytest.importorskip("re2", reason="the rule engine needs google-re2")
 
@@ -151,6 +153,46 @@ def test_a_tail_ends_at_its_longest(bits: list[str], fill: int) -> None:
         part = read(text[:size], 0)
         assert part.end <= tails.longest("key-body")
         assert part.open or part.end == read(text, 0).end
+
+
+@pytest.mark.parametrize(
+    ("pattern", "start"),
+    [
+        ("-----BEGIN (?:A ){0,3}KEY", "-----BEGIN "),
+        ("abc?d", "ab"),
+        ("ab{2}c", "a"),
+        (r"a\d", "a"),
+        ("a|b", ""),
+        ("(?i)abc", ""),
+        (r"\bab", ""),
+    ],
+)
+def test_what_every_match_begins_with(pattern: str, start: str) -> None:
+    assert literal(parse(pattern)) == start
+
+
+@given(st.lists(_BITS | st.just("The KEY: "), max_size=9), st.integers(1, 40))
+@settings(max_examples=100, deadline=None)
+def test_a_stream_under_a_rule_of_ones_own_finds_what_the_whole_does(
+    bits: list[str], size: int
+) -> None:
+    text = "".join(bits)
+    stream = StreamRedactor(own_engine())
+    out = "".join(stream.feed(text[at : at + size]) for at in range(0, len(text), size))
+    whole = redact_whole(own_engine(), text)
+    assert out + stream.close() == whole.text
+    assert stream.detections == whole.detections
+
+
+@lru_cache
+def own_engine() -> RuleEngine:
+    """An expression that begins with nothing certain, a keyword, a check and a tail."""
+    rules = (
+        Rule(id="a", label="a", regex="(?i)key:", keywords=("the",), window=9, tail="key-body"),
+        Rule(id="b", label="b", regex="(?:is|aB3x|-----END)", tail="key-body", not_before="[ 1-9]"),
+        Rule(id="c", label="c", regex="[A-Za-z0-9]{4,12}", confirm="with-digit", tail="key-body"),
+    )
+    return RuleEngine([RulePack(schema="rules/v1", pack="own", rules=rules)])
 
 
 UNITS = {

@@ -19,6 +19,7 @@ from railwright.detectors._horizon import Horizon
 from railwright.detectors._linear import Reading
 from railwright.detectors._normalise import Layer, encoded_tail, normalise
 from railwright.detectors._prefilter import Prefilter
+from railwright.detectors._regex import literal
 from railwright.detectors._rules import Rule, RulePack, digest_of
 from railwright.detectors.interface import Detection
 
@@ -55,7 +56,10 @@ class RuleEngine:
         self._re2 = re2
         self._finders: list[Finder | None] = [None] * len(self.rules)
         self._prefilter = Prefilter(re2, self.rules)
-        self._tailed = [index for index, rule in enumerate(self.rules) if rule.tail]
+        #: Rules with a tail, and what each match of theirs begins with.
+        self._tailed = [
+            (index, literal(rule.parsed)) for index, rule in enumerate(self.rules) if rule.tail
+        ]
 
     def scan(self, text: str, start: int = 0) -> list[Detection]:
         """Return every finding, overlaps included, in order of start, then of end.
@@ -183,17 +187,26 @@ class RuleEngine:
 
     def _run(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
         """Return what the automaton says, matches with their tails."""
-        least, found = self._horizon.run(text, first)
-        if found and self._tailed:
+        open_, tails = self._tails(text, first)
+        # Behind a tail that may go on nothing is settled, whatever stands there.
+        least, found = self._horizon.run(text[:open_], first)
+        return min(least, open_), [*found, *tails] if tails else found
+
+    def _tails(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
+        """Return where a match begins whose tail may go on, and where those stand that may not."""
+        least = len(text)
+        spans: list[tuple[int, int]] = []
+        for index, start in self._tailed:
+            if text.find(start, first) < 0:
+                continue
             reading = Reading(text, text.encode())
-            start = _byte(reading, first)
-            for index in self._tailed:
-                finder = self._finders[index] or self._compile(index)
-                for begin, tail in finder.tails(reading, start):
-                    if tail.open:
-                        least = min(least, begin)
-                    found.append((begin, tail.end))
-        return least, found
+            finder = self._finders[index] or self._compile(index)
+            for begin, tail in finder.tails(reading, _byte(reading, first)):
+                if tail.open:
+                    least = min(least, begin)
+                else:
+                    spans.append((begin, tail.end))
+        return least, spans
 
     def _beside_emphasis(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
         """Return the same where underscores of emphasis are none of a match's neighbours."""

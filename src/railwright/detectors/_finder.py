@@ -60,7 +60,7 @@ class Finder:
         #: ASCII characters that no match holds, and the characters of the shortest match.
         self.barriers, self.shortest = barriers(parsed), parsed.min_length
         self._numbers = numbers_of(parsed) if not self._group else None
-        longest = parsed.max_length
+        longest = rule.max_length  # with its tail: such a rule is looked for once
         self._looks = _LOOKS if longest <= _SHORT and not stands_apart(parsed) else 1
         self._reach = 4 * longest + _SHORT
         self._before = _match_of(rule.not_before)

@@ -246,6 +246,17 @@ def _begins(node: Node, opener: str) -> frozenset[int]:
     return found
 
 
+def literal(parsed: Parsed) -> str:
+    """Return plain characters that every match begins with; none: empty."""
+    plain: list[str] = []
+    if not parsed.flags and len(parsed.root.ways) == 1:
+        for node in parsed.root.ways[0]:
+            if not (isinstance(node, Atom) and (node.source.isalnum() or node.source in " -_")):
+                break
+            plain.append(node.source)
+    return "".join(plain)
+
+
 def as_python(source: str) -> str:
     r"""Return the expression of one character so that Python's ``re`` reads it as RE2 does.
 
