@@ -259,6 +259,27 @@ def test_ids_must_be_unique_and_keys_known(tmp_path: Path) -> None:
         RulePack.load(write(tmp_path, r"C-\d{5}", "    scores: 1\n"))
 
 
+@pytest.mark.parametrize(
+    ("tail", "fault"),
+    [
+        ("    tail: key-bodi\n", "no tail is named 'key-bodi' -> did you mean key-body?"),
+        ("    tail: bodies\n", "no tail is named 'bodies' -> known: key-body"),
+        ("    tail: key-body\n    not_after: x\n", "a tail ends the finding: not_after"),
+    ],
+)
+def test_a_tail_is_one_of_those_there_are(tmp_path: Path, tail: str, fault: str) -> None:
+    with pytest.raises(PackError, match=fault):
+        RulePack.load(write(tmp_path, r"C-\d{5}", tail))
+
+
+def test_a_match_with_its_tail_is_no_longer_than_any_match(tmp_path: Path) -> None:
+    tail = "    tail: key-body\n"
+    with pytest.raises(PackError, match="it may match 8201 characters; the most is 8192"):
+        RulePack.load(write(tmp_path, r"C-\d{199}", tail))
+    rule = RulePack.load(write(tmp_path, r"C-\d{9}", tail)).rules[0]
+    assert rule.max_length == 8011
+
+
 def test_longest_and_shortest_match() -> None:
     parsed = parse(r"(?i)\bab{2,5}(?:c|de{0,3}f)?(?P<value>[^x]{3})\b")
     assert (parsed.min_length, parsed.max_length) == (6, 14)

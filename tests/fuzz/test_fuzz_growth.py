@@ -37,6 +37,7 @@ UNITS = {
     "urls": "https://a:b@",
     "images": "![](http://a.example/?q=",
     "private key": "-----BEGIN PRIVATE KEY-----\n",
+    "private key begun": "-----BEGIN PRIVATE KEY-----\n> aB3x" + "aB3x" * 15 + "\n> aB3x\n> is ",
     "orders": "ignore all previous ",
     "markup": "<|im_start|>",
     "lines": "\n",

@@ -18,6 +18,9 @@ pytest.importorskip("re2", reason="the rule engine needs google-re2")
 MAIL = "anna.berg@mail.example.org"
 CARD = "4111 1111 1111 1111"
 KEY = "ghp_" + "a1B2" * 9
+BLOCK_KEY = "\n".join(
+    ("-----BEGIN PRIVATE KEY-----", *["aB3x" * 16] * 3, "-----END PRIVATE KEY-----")
+)
 
 
 def guard(tmp_path: Path, rules: str, **options: object) -> Guard:
@@ -53,7 +56,8 @@ def same(a: Verdict, b: Verdict) -> bool:
 
 
 PARTS = st.lists(
-    st.sampled_from([MAIL, CARD, KEY, "help@example.org", " ", "the tents, ", "ü"]), max_size=6
+    st.sampled_from([MAIL, CARD, KEY, BLOCK_KEY, "help@example.org", " ", "the tents, ", "ü"]),
+    max_size=6,
 )
 
 

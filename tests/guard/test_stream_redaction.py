@@ -17,6 +17,8 @@ from railwright.guard._settle import CAP, Settling, scan_whole
 
 pytest.importorskip("re2", reason="the rule engine needs google-re2")
 
+HEADER, FOOTER = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+LINE = "aB3x" * 16
 MAIL = "anna.berg@mail.example.co.uk"
 VALUES = [
     MAIL,
@@ -35,6 +37,11 @@ VALUES = [
     "４１１１１１１１１１１１１１１１",
     "&#97;" + MAIL,
     "+49 30 901820",
+    f"{HEADER}\n{LINE}\n{LINE}\naB3x==\n{FOOTER}",
+    f"> {HEADER}\n> Proc-Type: 4,ENCRYPTED\n> \n> {LINE}\n> aB3x\n> {FOOTER}",
+    f"{HEADER}\\n{LINE}\\n{LINE}",
+    f"{HEADER}<br>\n{LINE}<br>\n{LINE[:20]}",
+    f'"{HEADER}",\n  "{LINE}",\n  "{LINE}",\n  "{FOOTER}"',
 ]
 NOISE = [
     "the order ",
@@ -51,6 +58,9 @@ NOISE = [
     "1 2 3 ",
     "a",
     "x" * 70,
+    HEADER,
+    FOOTER,
+    "\n> ",
 ]
 TEXTS = st.lists(st.sampled_from(VALUES) | st.sampled_from(NOISE) | st.text(max_size=6), max_size=8)
 SIZES = st.lists(st.integers(1, 40), min_size=1, max_size=30)
@@ -134,6 +144,17 @@ def test_ordinary_text_is_hardly_held_back() -> None:
         stream.feed(char)
         held.append(stream.held)
     assert sum(held) / len(held) <= 8
+
+
+def test_a_header_that_is_mentioned_is_held_until_what_follows_is_prose() -> None:
+    text = f"A file that begins with {HEADER} is a key, as people say; it is not one itself. " * 2
+    stream = StreamRedactor(engine())
+    held, out = [], ""
+    for char in text:
+        out += stream.feed(char)
+        held.append(stream.held)
+    assert max(held) <= len(HEADER) + 80
+    assert out + stream.close() == text.replace(HEADER, "[SECRET]")
 
 
 class Chained:

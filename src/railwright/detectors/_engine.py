@@ -19,6 +19,7 @@ from railwright.detectors._horizon import Horizon
 from railwright.detectors._linear import Reading
 from railwright.detectors._normalise import Layer, encoded_tail, normalise
 from railwright.detectors._prefilter import Prefilter
+from railwright.detectors._regex import literal
 from railwright.detectors._rules import Rule, RulePack, digest_of
 from railwright.detectors.interface import Detection
 
@@ -55,6 +56,10 @@ class RuleEngine:
         self._re2 = re2
         self._finders: list[Finder | None] = [None] * len(self.rules)
         self._prefilter = Prefilter(re2, self.rules)
+        #: Rules with a tail, and what each match of theirs begins with.
+        self._tailed = [
+            (index, literal(rule.parsed)) for index, rule in enumerate(self.rules) if rule.tail
+        ]
 
     def scan(self, text: str, start: int = 0) -> list[Detection]:
         """Return every finding, overlaps included, in order of start, then of end.
@@ -171,15 +176,38 @@ class RuleEngine:
 
     def _open(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
         """Return where in a layer begins what may go on, and the spans of possible matches."""
-        least, found = self._horizon.run(text, first)
+        least, found = self._run(text, first)
         least = min(least, encoded_tail(text, first))
         begun = escape_tail(text, first)
         if begun < len(text):
             # The escape that begins here may turn into any character, one that goes on with what
             # stands before it as well.
             before = text[:begun]
-            least = min(least, self._horizon.run(before, first)[0], encoded_tail(before, first))
+            least = min(least, self._run(before, first)[0], encoded_tail(before, first))
         return least, found
+
+    def _run(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
+        """Return what the automaton says, matches with their tails."""
+        open_, tails = self._tails(text, first)
+        # Behind a tail that may go on nothing is settled, whatever stands there.
+        least, found = self._horizon.run(text[:open_], first)
+        return min(least, open_), [*found, *tails] if tails else found
+
+    def _tails(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
+        """Return where a match begins whose tail may go on, and where those stand that may not."""
+        least = len(text)
+        spans: list[tuple[int, int]] = []
+        for index, start in self._tailed:
+            if text.find(start, first) < 0:
+                continue
+            reading = Reading(text, text.encode())
+            finder = self._finders[index] or self._compile(index)
+            for begin, tail in finder.tails(reading, _byte(reading, first)):
+                if tail.open:
+                    least = min(least, begin)
+                else:
+                    spans.append((begin, tail.end))
+        return least, spans
 
     def _beside_emphasis(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
         """Return the same where underscores of emphasis are none of a match's neighbours."""
@@ -187,11 +215,11 @@ class RuleEngine:
         found: list[tuple[int, int]] = []
         bare = without_emphasis(text, first)
         if bare is not text:
-            least, found = self._horizon.run(bare, first)
+            least, found = self._run(bare, first)
         before = bare[: len(text.rstrip("_"))] if text.endswith("_") else ""
         if len(before) > first:
             # What follows says whether these underscores are emphasis, and end what stands there.
-            least = min(least, self._horizon.run(before, first)[0])
+            least = min(least, self._run(before, first)[0])
         return least, found
 
     @cached_property

@@ -20,6 +20,7 @@ from railwright.detectors._numbers import numbers_of
 from railwright.detectors._prefilter import Ranges
 from railwright.detectors._regex import barriers, begins_apart, stands_apart
 from railwright.detectors._rules import Rule, fold_pattern
+from railwright.detectors._tails import Tail
 
 #: Memory for the automaton of one rule, in bytes; without enough RE2 goes on with a slower one.
 _RULE_MEMORY = 32 << 20
@@ -40,7 +41,7 @@ class Finder:
     """A rule, ready to search; safe to share between threads."""
 
     def __init__(self, re2: Any, rule: Rule) -> None:
-        from railwright.detectors import _confirm
+        from railwright.detectors import _confirm, _tails
 
         self.rule = rule
         source = fold_pattern(rule.regex)
@@ -61,12 +62,13 @@ class Finder:
         #: ASCII characters that no match holds, and the characters of the shortest match.
         self.barriers, self.shortest = barriers(parsed), parsed.min_length
         self._numbers = numbers_of(parsed) if not self._group else None
-        longest = parsed.max_length
+        longest = rule.max_length  # with its tail: such a rule is looked for once
         self._looks = _LOOKS if longest <= _SHORT and not stands_apart(parsed) else 1
         self._reach = 4 * longest + _SHORT
         self._apart = begins_apart(parsed)
         self._before = _match_of(rule.not_before)
         self._after = _match_of(fold_pattern(rule.not_after))
+        self._tail = _tails.get(rule.tail) if rule.tail else None
 
     def find(self, reading: Reading, start: int, ranges: Ranges = None) -> list[Hit]:
         """Return what counts in a text, from byte ``start`` on.
@@ -99,6 +101,7 @@ class Finder:
         """Add the matches that count to ``out``; return where the others stand in the bytes."""
         rule, least, group, text = self.rule, self._least, self._group, reading.text
         before, after, confirm, alone = self._before, self._after, self._confirm, rule.alone
+        tail = self._tail
         place = None if reading.same else reading.place
         is_near = self._keywords.beside(reading) if self._keywords is not None else None
         rejected: list[tuple[int, int]] = []
@@ -128,9 +131,19 @@ class Finder:
             if is_near is not None and alone and not is_near(span, begin):
                 score = alone
             if score:
+                last = last if tail is None else tail(text, end).end
                 out.append((rule, first, last, score))
                 rejected.pop()
         return rejected
+
+    def tails(self, reading: Reading, start: int) -> list[tuple[int, Tail]]:
+        """Return where matches begin from byte ``start`` on, and their tails; confirmed or not."""
+        found: list[tuple[int, Tail]] = []
+        if self._tail is not None:
+            for spans in self._every(reading.data, start, len(reading.data), 0):
+                begin, end = spans[0]
+                found.append((reading.place(begin), self._tail(reading.text, reading.place(end))))
+        return found
 
     def _within(self, data: bytes, rejected: list[tuple[int, int]]) -> list[Spans]:
         """Return the next match that begins within each: one that does not count hides no other."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from railwright.detectors import _tails
 from railwright.detectors._regex import Parsed, RegexError, parse
 from railwright.detectors._rules import (
     BUILT_IN,
@@ -260,8 +261,9 @@ def _length_faults(rule: Rule, loc: Loc, pattern: str, parsed: Parsed) -> Iterat
     if loc == ("regex",):
         if parsed.min_length == 0:
             yield Fault(loc, "its regex matches the empty text", "ask for one character at least")
-        if parsed.max_length > MAX_LENGTH:
-            message = f"it may match {parsed.max_length} characters; the most is {MAX_LENGTH}"
+        most = parsed.max_length + _tails.longest(rule.tail)
+        if most > MAX_LENGTH:
+            message = f"it may match {most} characters; the most is {MAX_LENGTH}"
             yield Fault(loc, message, "write smaller counts")
     elif loc == ("not_after",) and parsed.max_length > _MAX_LOOKAHEAD:
         message = f"not_after may look at {_MAX_LOOKAHEAD} characters at most"
@@ -282,9 +284,20 @@ def _value_faults(rule: Rule) -> Iterator[Fault]:
         message = f"window is {rule.window}; the most is {MAX_WINDOW}"
         yield Fault(("window",), message, f"write {MAX_WINDOW} or less")
     if rule.confirm and rule.confirm not in (known := _confirm.names()):
-        guess = closest(rule.confirm, known)
-        mend = f"did you mean {guess}?" if guess else f"known: {', '.join(known)}"
-        yield Fault(("confirm",), f"no check is named {rule.confirm!r}", mend)
+        yield Fault(
+            ("confirm",), f"no check is named {rule.confirm!r}", _known(rule.confirm, known)
+        )
+    if rule.tail and rule.tail not in (known := _tails.names()):
+        yield Fault(("tail",), f"no tail is named {rule.tail!r}", _known(rule.tail, known))
+    elif rule.tail and (rule.not_after or "(?P<value>" in rule.regex):
+        message = "a tail ends the finding: not_after and the group `value` do not go with it"
+        yield Fault(("tail",), message, "take out one or the other")
+
+
+def _known(name: str, known: list[str]) -> str:
+    """Return the mend for a name that is not among the known ones."""
+    guess = closest(name, known)
+    return f"did you mean {guess}?" if guess else f"known: {', '.join(known)}"
 
 
 def _refusals(rule: Rule) -> Iterator[Fault]:

@@ -224,6 +224,17 @@ def _alphabet(node: Node, opener: str) -> frozenset[int]:
     return frozenset().union(*(_alphabet(part, inner) for way in node.ways for part in way))
 
 
+def literal(parsed: Parsed) -> str:
+    """Return plain characters that every match begins with; none: empty."""
+    plain: list[str] = []
+    if not parsed.flags and len(parsed.root.ways) == 1:
+        for node in parsed.root.ways[0]:
+            if not (isinstance(node, Atom) and (node.source.isalnum() or node.source in " -_")):
+                break
+            plain.append(node.source)
+    return "".join(plain)
+
+
 def begins(parsed: Parsed) -> frozenset[int]:
     """Return the ASCII characters that a match can begin with."""
     return _begins(parsed.root, parsed.flags)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from railwright.detectors import _tails
 from railwright.detectors._normalise import plain
 from railwright.detectors._regex import Parsed, parse
 
@@ -60,6 +61,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         not_before: a character class that may not stand right before the match.
         not_after: an expression that may not match right after it, at most 8 characters long.
         trigger: an expression that matches wherever the rule can; derived when empty.
+        tail: name of what may follow the match and then belongs to the finding.
         decoded: whether the rule also reads what is encoded in base64, hex or escapes.
         languages: BCP 47 tags of the language it is written for; empty: any.
         countries: ISO 3166 codes it belongs to; empty: any.
@@ -77,6 +79,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     not_before: str = ""
     not_after: str = ""
     trigger: str = ""
+    tail: str = ""
     decoded: bool = True
     languages: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
@@ -90,8 +93,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def max_length(self) -> int:
-        """The longest match in plain characters."""
-        return self.parsed.max_length
+        """The longest match in plain characters, its tail included."""
+        return self.parsed.max_length + _tails.longest(self.tail)
 
     @property
     def lookahead(self) -> int:

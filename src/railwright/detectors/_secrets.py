@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from railwright.detectors import _tails
 from railwright.detectors._base import DetectorBase
 from railwright.detectors.interface import Context, Detection
 
@@ -19,6 +20,7 @@ class _Format(NamedTuple):
     pattern: re.Pattern[str]
     score: float = 1.0
     valid: Callable[[str], bool] = lambda _: True
+    tail: str = ""
 
 
 def entropy(text: str) -> float:
@@ -85,7 +87,11 @@ _FORMATS = (
     _format("sendgrid-key", r"\bSG\.[A-Za-z0-9_\-]{16,64}\.[A-Za-z0-9_\-]{16,64}\b"),
     _format("telegram-token", r"\b\d{8,10}:AA[A-Za-z0-9_\-]{33}\b"),
     _format("age-key", r"\bAGE-SECRET-KEY-1[A-Z0-9]{58}\b"),
-    _format("private-key", r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"),
+    _Format(
+        "private-key",
+        re.compile(r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"),
+        tail="key-body",
+    ),
     _format(
         "url-password",
         r"\b[a-z][a-z0-9+.\-]{2,15}://[^\s:/@]{1,64}:[^\s:/@]{3,128}@[\w.\-]{1,128}",
@@ -108,6 +114,11 @@ _ASSIGNED = re.compile(
 )
 
 
+def _span(text: str, match: re.Match[str], tail: str) -> tuple[int, int]:
+    """Return where a match stands, its tail included."""
+    return match.start(), _tails.get(tail)(text, match.end()).end if tail else match.end()
+
+
 class SecretsDetector(DetectorBase):
     """Find credentials.
 
@@ -116,12 +127,12 @@ class SecretsDetector(DetectorBase):
     """
 
     name = "secrets"
-    version = "1"
+    version = "2"
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:  # noqa: ARG002
         """Return every finding, in order and without overlaps."""
         found = [
-            Detection(*match.span(), "secret", kind.score, kind.rule, self.name)
+            Detection(*_span(text, match, kind.tail), "secret", kind.score, kind.rule, self.name)
             for kind in _FORMATS
             for match in kind.pattern.finditer(text)
             if kind.valid(match.group())
