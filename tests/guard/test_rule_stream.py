@@ -191,7 +191,7 @@ def test_a_text_beyond_the_limit_is_stopped(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     stream = opened(Guard.load(path, tier=1))
-    assert stream.feed("word " * 300) == "word " * 300
-    assert stream.feed("word " * 300) == ""
+    assert stream.feed("word; " * 300) == "word; " * 300
+    assert stream.feed("word; " * 300) == ""
     assert stream.verdict is not None
     assert stream.verdict.action == "block"
