@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from railwright.detectors._emphasis import EMPHASIS, Beside, without_emphasis
+from railwright.detectors._encoded import LONGEST_PIECE, MAX_RUN
 from railwright.detectors._escapes import escape_tail
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._finder import Finder, Hit
@@ -21,6 +22,10 @@ from railwright.detectors._normalise import Layer, encoded_tail, normalise
 from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._rules import Rule, RulePack, digest_of
 from railwright.detectors.interface import Detection
+
+_ESCAPE = frozenset("%&\\")
+#: Characters that one may be written with, escaped twice over, and letters made of one at most.
+_WRITTEN, _MADE = 24, 8
 
 
 def _re2(rules: Sequence[Rule]) -> Any:
@@ -130,12 +135,31 @@ class RuleEngine:
         """Return the largest position that no match can cross, whatever follows ``text``.
 
         What stands before it may be released once its findings are dealt with: scanning
-        ``text[cut:]`` later, with ``lookbehind`` characters of context, finds the rest. ``start``
+        ``text[cut:]`` later, with ``lookbehind`` characters of context, and what ``context`` says
+        of a cut within a long encoded run, finds the rest. ``start``
         is an earlier cut; the result is never smaller. Matches that are complete but could grow,
         or whose next characters decide about them, are held back, and so are the beginnings of
         encoded runs.
         """
         return self.cuts(text, start)(len(text))
+
+    def context(self, text: str) -> int:
+        """Return where a text that is settled up to its end begins to matter to what follows.
+
+        That is its end, but for ``lookbehind``, unless it ends with a whole piece of an encoded
+        run: such a piece is read together with the next.
+        """
+        size = len(text)
+        if size < (MAX_RUN if text.isascii() else MAX_RUN // _MADE):
+            return size
+        reach = LONGEST_PIECE
+        tail = text[-reach:]
+        if not tail.isascii() or not _ESCAPE.isdisjoint(tail):
+            reach *= _WRITTEN
+        first = max(0, size - reach)
+        layers = normalise(text[first:]).growing()
+        begun = [at for at in (layer.last_piece() for layer in layers) if at >= 0]
+        return min(begun, default=size - first) + first
 
     def cuts(self, text: str, start: int = 0) -> Callable[[int], int]:
         """Return a function like ``safe_cut`` that is told how large the position may be.
@@ -228,7 +252,11 @@ def _byte(reading: Reading, first: int) -> int:
 def _detections(layer: Layer, hits: Iterable[Hit]) -> list[Detection]:
     """Return what was found in a layer, with its places in the source."""
     if layer.whole is not None:
-        hits = [(rule, *layer.whole, score) for rule, _, _, score in hits]
+        hits = [
+            (rule, *span, score)
+            for rule, start, end, score in hits
+            for span in layer.pieces(start, end)
+        ]
     elif layer.starts is not None and hits:
         starts, ends = layer.places()
         hits = [(rule, starts[start], ends[end - 1], score) for rule, start, end, score in hits]
