@@ -23,7 +23,6 @@ from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._rules import Rule, RulePack, digest_of
 from railwright.detectors.interface import Detection
 
-_ESCAPE = frozenset("%&\\")
 #: Characters that one may be written with, escaped twice over, and letters made of one at most.
 _WRITTEN, _MADE = 24, 8
 
@@ -153,13 +152,15 @@ class RuleEngine:
         if size < (MAX_RUN if text.isascii() else MAX_RUN // _MADE):
             return size
         reach = LONGEST_PIECE
-        tail = text[-reach:]
-        if not tail.isascii() or not _ESCAPE.isdisjoint(tail):
-            reach *= _WRITTEN
-        first = max(0, size - reach)
-        layers = normalise(text[first:]).growing()
-        begun = [at for at in (layer.last_piece() for layer in layers) if at >= 0]
-        return min(begun, default=size - first) + first
+        while True:
+            first = max(0, size - reach)
+            layers = list(normalise(text[first:]).growing())
+            found = [layer.last_piece() for layer in layers]
+            reach *= 2
+            # What is written in escapes, or with what nobody sees, takes more of the text.
+            longer = layers[0].starts is not None or len(layers) > 1
+            if None not in found or not first or not longer or reach > LONGEST_PIECE * _WRITTEN:
+                return first + min((at for at in found if at is not None), default=size - first)
 
     def cuts(self, text: str, start: int = 0) -> Callable[[int], int]:
         """Return a function like ``safe_cut`` that is told how large the position may be.

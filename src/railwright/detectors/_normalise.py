@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import string
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
@@ -78,7 +79,11 @@ _WIDE = re.compile(r"[^\x00-\x7f]+")
 _HEX_BEGUN = re.compile(r"(?:0x?|\\x?)?[0-9a-fA-F]?\Z")
 _HEX_PARTIAL = 3
 _hex_unit = re.compile(HEX_UNIT).match
-_HEX_ALPHABET = frozenset("0123456789abcdefABCDEFx\\ :,")
+_HEX = "0123456789abcdefABCDEFx\\ :,"
+_HEX_ALPHABET = frozenset(_HEX)
+_BASE64 = string.ascii_letters + string.digits + "+/_-"
+#: Characters at the beginning of a part of a text that may be the end of an escape.
+_PART = 24
 _DIGITS = re.compile("[0-9a-fA-F]{17}")
 _RUN = re.compile(r"([A-Za-z0-9+/_-]+)={0,2}|=")
 _RUN_ALPHABET = re.compile(r"[^A-Za-z0-9+/_=-]")
@@ -188,12 +193,19 @@ class Layer(NamedTuple):
             for match in pattern.find(self.text, self.first):
                 yield match.span()
 
-    def last_piece(self) -> int:
-        """Return where in the source the piece of a run begins that ends the text; -1: none."""
-        size = len(self.text)
-        found = [pattern.before(self.text, size) for pattern in (BASE64_RUN, HEX_RUN)]
+    def last_piece(self) -> int | None:
+        """Return where in the source the whole piece of a run begins that ends the text.
+
+        That is the end of the text where there is none, None where one may begin before the text.
+        """
+        text, size = self.text, len(self.text)
+        found = [pattern.before(text, size) for pattern in (BASE64_RUN, HEX_RUN)]
         begun = [self.span(at, at + 1).start for at in found if at >= 0]
-        return min(begun, default=-1)
+        if begun:
+            return min(begun)
+        if any(len(text.rstrip(alphabet)) <= _PART for alphabet in (_BASE64, _HEX)):
+            return None
+        return self.span(size - 1, size).end
 
 
 class Normal:
