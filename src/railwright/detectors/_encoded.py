@@ -79,17 +79,23 @@ class Runs:
         if len(data) != len(text):
             begins = characters(text, data, begins)
         if self.before(text, first) >= 0:
-            for match in self._pieces(self._next.match(text, first)):
-                yield match
-                first = match.end()
+            for piece in self._pieces(self._next.match(text, first)):
+                yield piece
+                first = piece.end()
         whole = self._whole.match
         for begin, end in begins:
             at = max(first, begin)
             while at < end:
-                for match in self._pieces(whole(text, at)):
-                    yield match
-                    first = match.end()
-                at = max(first, at + 1)
+                match = whole(text, at)
+                if match is None:
+                    at += 1
+                    continue
+                yield match
+                at = first = match.end()
+                if at - match.start() >= MAX_RUN and self.is_full(match):
+                    for piece in self._pieces(self._next.match(text, at)):
+                        yield piece
+                        at = first = piece.end()
 
     def _pieces(self, match: re.Match[str] | None) -> Iterator[re.Match[str]]:
         """Yield the pieces of the run that a piece begins."""
@@ -102,6 +108,9 @@ class Runs:
         start, edge = self.before(text, first), first
         alone: Run | None = None
         for piece in self.find(text, first):
+            if alone is None and start < 0 and piece.end() - piece.start() < MAX_RUN:
+                yield piece  # nearly always
+                continue
             if start >= 0 and piece.start() == edge:
                 yield Pair(text, start, edge, piece.end())
                 alone = None
