@@ -374,8 +374,54 @@ def _long(source: random.Random) -> Input:
     return Input("long", text)
 
 
+_FILLER = ("the order of boots was sent, ", "so it went on; ", "caf\u00e9, ", "\0\1\2\3\x80", " ")
+#: How a long text is encoded as one: each three bytes by themselves.
+_RUN_OF: dict[str, Callable[[bytes], str]] = {
+    "base64": lambda data: base64.b64encode(data).decode(),
+    "hex": bytes.hex,
+    "hex-spaced": lambda data: "".join(f"{byte:02x} " for byte in data),
+    "hex-marked": lambda data: "".join(f"0x{byte:02x}" for byte in data),
+}
+#: Characters of the longest value that is found wherever it stands in a run.
+_IN_RUN = 400
+
+
+def _run(source: random.Random) -> Input:
+    """Values in an encoded run that is longer than is read at once."""
+    name = source.choice(tuple(_RUN_OF))
+    encode = _RUN_OF[name]
+    text = source.choice(("", "x: ", "zz", "data:;base64,", "\n"))
+    held = []
+    for _ in range(source.choice((1, 1, 2))):
+        value = source.choice(values())
+        write = DISGUISES[source.choice(("plain", "plain", "percent", "html"))]
+        before, secret, after = (
+            _thirds(part)
+            for part in (NEUTRAL[1] + value.before, write(value.secret, source), value.after + "; ")
+        )
+        text += encode(_filler(source))
+        if len(secret) <= _IN_RUN:
+            alone = " ".join(("x:", encode(before + secret + after), "."))
+            held.append(Planted(name, value, alone, encode(secret), len(text + encode(before))))
+        text += encode(before + secret + after)
+    text += encode(_filler(source)) + source.choice(("", "==", " .", "0", "%", "z"))
+    return Input("run", text, tuple(held))
+
+
+def _filler(source: random.Random) -> bytes:
+    size = source.choice((30, 300, 600, 900, 1500))
+    words = "".join(source.choices(_FILLER, k=source.randint(1, 9))) * (size // 9)
+    return _thirds(words)[: source.randint(0, size) // 3 * 3]
+
+
+def _thirds(text: str) -> bytes:
+    """Return a text as bytes, with spaces to a multiple of three."""
+    data = text.encode("utf-8", "replace")
+    return data + b" " * (-len(data) % 3)
+
+
 _KINDS: tuple[tuple[Callable[[random.Random], Input], int], ...] = (
-    (_apart, 30), (_mixed, 20), (_random, 42), (_shaped, 7), (_long, 1),
+    (_apart, 30), (_mixed, 20), (_random, 42), (_shaped, 6), (_long, 1), (_run, 1),
 )  # fmt: skip
 
 

@@ -244,7 +244,9 @@ def check_input(drawn: Input, source: random.Random) -> None:
     text = drawn.text
     draw = source.random()
     check_gone(drawn, check_redaction(engine(), text, fully=draw > 0.85))
-    if draw < 0.01:
+    if drawn.kind == "run" and draw < 0.2:
+        check_streams(engine(), text, source)
+    elif draw < 0.01:
         at = source.randint(0, max(0, len(text) - STREAMED))
         check_streams(engine(), text[at : at + STREAMED], source)
     elif draw < 0.06:

@@ -2,6 +2,10 @@
 
 Numbers, keys and paths look like encoded text and seldom are, so all runs of a text are decoded at
 once to see whether anything in them can be read; only those where it can are read one by one.
+
+A long run is made of pieces, and each two neighbours are read as one: what stands across the edge
+between them is read whole. What a piece holds depends on its neighbours alone, so that a stream
+needs no more of a run than that.
 """
 
 from __future__ import annotations
@@ -18,40 +22,126 @@ from railwright.detectors._linear import Spans, characters, every_searcher
 from railwright.detectors._text import Span
 from railwright.detectors._views import base64_bytes, base64_symbols, hex_bytes
 
-#: A longer encoded run is read in pieces of this many characters (a multiple of 4).
+#: A longer run is made of pieces of this many characters (a multiple of 4).
 MAX_RUN = 996
+#: Bytes of a piece in hexadecimal digits: written without separators it is as long as in base64.
+MAX_BYTES = MAX_RUN // 2
+#: The most characters of a piece: a byte of hexadecimal digits takes five (``0x41,``).
+LONGEST_PIECE = 5 * MAX_BYTES
+
+
+class Pair:
+    """Two neighbouring pieces of a run that are read as one: what a match of both would be.
+
+    ``edge`` is where the second begins.
+    """
+
+    __slots__ = ("_end", "_start", "_text", "edge")
+
+    def __init__(self, text: str, start: int, edge: int, end: int) -> None:
+        self._text, self._start, self.edge, self._end = text, start, edge, end
+
+    def start(self) -> int:
+        return self._start
+
+    def end(self) -> int:
+        return self._end
+
+    def group(self) -> str:
+        return self._text[self._start : self._end]
+
+
+#: What is read as one.
+Run = re.Match[str] | Pair
 
 
 class Runs:
-    """Finds runs of one alphabet: where one begins by a linear engine, its end by ``re``."""
+    """Finds runs of one alphabet: where one begins by a linear engine, its end by ``re``.
 
-    def __init__(self, unit: str, least: int, most: int, tail: str = "") -> None:
+    ``back`` is a unit read backwards.
+    """
+
+    def __init__(self, unit: str, back: str, least: int, most: int, tail: str = "") -> None:
         self._begins = every_searcher(f"{unit}{{{least}}}")
         self._whole = re.compile(f"{unit}{{{least},{most}}}{tail}")
         self._full = re.compile(f"{unit}{{{most}}}")
+        self._next = re.compile(f"{unit}{{1,{most}}}{tail}")
+        self._before = re.compile(f"{back}{{{most}}}")
 
     def find(self, text: str, first: int = 0) -> Iterator[re.Match[str]]:
-        """Yield the runs from ``first`` on, in order and apart; a long one comes in pieces."""
+        """Yield the runs from ``first`` on, in order and apart; a long one comes in pieces.
+
+        The last piece of a run may be shorter than a run can be.
+        """
         data = text.encode()
         start = first if len(data) == len(text) else len(text[:first].encode())
         begins: Spans = [spans[0] for spans in self._begins(data, start, len(data), 0)]
         if len(data) != len(text):
             begins = characters(text, data, begins)
+        if self.before(text, first) >= 0:
+            for piece in self._pieces(self._next.match(text, first)):
+                yield piece
+                first = piece.end()
         whole = self._whole.match
         for begin, end in begins:
             at = max(first, begin)
             while at < end:
                 match = whole(text, at)
-                if match is not None:
-                    yield match
-                at = first = match.end() if match is not None else at + 1
+                if match is None:
+                    at += 1
+                    continue
+                yield match
+                at = first = match.end()
+                if at - match.start() >= MAX_RUN and self.is_full(match):
+                    for piece in self._pieces(self._next.match(text, at)):
+                        yield piece
+                        at = first = piece.end()
 
-    def is_full(self, run: str) -> bool:
-        """Say whether a run is as long as one can be."""
-        return self._full.fullmatch(run) is not None
+    def _pieces(self, match: re.Match[str] | None) -> Iterator[re.Match[str]]:
+        """Yield the pieces of the run that a piece begins."""
+        while match is not None:
+            yield match
+            match = self._next.match(match.string, match.end()) if self.is_full(match) else None
+
+    def readings(self, text: str, first: int = 0) -> Iterator[Run]:
+        """Yield what is read as one: a run of one piece, or each two neighbours of a longer one."""
+        start, edge = self.before(text, first), first
+        alone: Run | None = None
+        for piece in self.find(text, first):
+            if alone is None and start < 0 and piece.end() - piece.start() < MAX_RUN:
+                yield piece  # nearly always
+                continue
+            if start >= 0 and piece.start() == edge:
+                yield Pair(text, start, edge, piece.end())
+                alone = None
+            else:
+                if alone is not None:
+                    yield alone
+                alone = piece
+            start, edge = (piece.start() if self.is_full(piece) else -1), piece.end()
+        if alone is not None:
+            yield alone
+
+    def is_full(self, run: re.Match[str]) -> bool:
+        """Say whether a piece is as long as one can be."""
+        size = run.end() - run.start()
+        if size < MAX_RUN:
+            return False
+        if size == MAX_RUN and run.group().isalnum() and "x" not in run.group():
+            return True  # in either alphabet
+        return self._full.fullmatch(run.string, run.start(), run.end()) is not None
+
+    def before(self, text: str, at: int) -> int:
+        """Return where the whole piece begins that ends at ``at``; -1: there is none."""
+        if at < MAX_RUN:
+            return -1
+        found = self._before.match(text[max(0, at - LONGEST_PIECE) : at][::-1])
+        return at - found.end() if found else -1
 
 
+_SYMBOL = r"[A-Za-z0-9+/_-]"
 HEX_UNIT = r"(?:(?:0x|\\x)?[0-9a-fA-F]{2}[ :,]?)"
+_HEX_BACK = r"(?:[ :,]?[0-9a-fA-F]{2}(?:x[0\\])?)"
 #: What the plain form must match, by encoding, for a view of that encoding to come from it.
 ENCODED = {
     "base64": (r"[A-Za-z0-9+/_-]{7}(?:[0-9]|[a-z][A-Z])|(?:[0-9]|[a-z][A-Z])[A-Za-z0-9+/_-]{7}"),
@@ -60,8 +150,8 @@ ENCODED = {
 }
 #: Characters of the shortest run.
 _LEAST = 16
-BASE64_RUN = Runs(r"[A-Za-z0-9+/_-]", _LEAST, MAX_RUN, "={0,2}")
-HEX_RUN = Runs(HEX_UNIT, _LEAST // 2, MAX_RUN // 6)
+BASE64_RUN = Runs(_SYMBOL, _SYMBOL, _LEAST, MAX_RUN, "={0,2}")
+HEX_RUN = Runs(HEX_UNIT, _HEX_BACK, _LEAST // 2, MAX_BYTES)
 # Encoded text has digits or capitals after small letters; words and paths mostly have not.
 _LOOKS_ENCODED = re.compile(r"[0-9]|[a-z][A-Z]")
 # Stretches of decoded bytes that read as text (ASCII or well-formed UTF-8).
@@ -72,28 +162,47 @@ _ZEROS = "A" * 4
 
 
 class Stretch(NamedTuple):
-    """What a part of a run reads as, and where the run stands, without separators at its end."""
+    """What a part of a run reads as, and where the run stands, without separators at its end.
+
+    Where it is read from two pieces, ``edge`` is where the second begins and ``before`` how many
+    characters of the text come of the first alone.
+    """
 
     text: str
     span: Span
     encoding: str
+    edge: int = 0
+    before: int = -1
 
 
 def stretches(text: str, first: int, kinds: Collection[str]) -> Iterator[Stretch]:
-    """Yield what reads as text in the runs of a text from character ``first`` on."""
-    if len(text) - first < _LEAST:
+    """Yield what reads as text in the runs of a text from character ``first`` on.
+
+    What stands across ``first``, where that is an edge between pieces, is mapped to what follows.
+    """
+    if len(text) - first < (_LEAST if first < MAX_RUN else 1):
         return
     if "base64" in kinds:
-        runs = [r for r in BASE64_RUN.find(text, first) if _LOOKS_ENCODED.search(r.group())]
+        runs = [r for r in BASE64_RUN.readings(text, first) if _LOOKS_ENCODED.search(r.group())]
+        done = first
         for match in _legible(runs):
-            # A zero is not readable, so no stretch goes from one reading into the next.
-            yield from _of_run(match, b"\0".join(base64_bytes(match.group())), "base64")
+            if isinstance(match, Pair):
+                yield from _of_two(match, first, done, "base64")
+            else:
+                # A zero is not readable, so no stretch goes from one reading into the next.
+                yield from _of_run(match, b"\0".join(base64_bytes(match.group())), "base64")
+            done = match.end()
     if "hex" in kinds:
-        runs = list(HEX_RUN.find(text, first))
+        runs = list(HEX_RUN.readings(text, first))
         readings = [hex_bytes(match.group()) for match in runs]
         if _parts(b"\0".join(readings)):
+            done = first
             for match, reading in zip(runs, readings, strict=True):
-                yield from _of_run(match, reading, "hex")
+                if isinstance(match, Pair):
+                    yield from _of_two(match, first, done, "hex")
+                else:
+                    yield from _of_run(match, reading, "hex")
+                done = match.end()
 
 
 def _parts(reading: bytes) -> list[tuple[int, int]]:
@@ -101,13 +210,36 @@ def _parts(reading: bytes) -> list[tuple[int, int]]:
     return [spans[0] for spans in _readable(reading, 0, len(reading), 0)]
 
 
-def _of_run(match: re.Match[str], reading: bytes, encoding: str) -> Iterator[Stretch]:
+def _of_run(match: Run, reading: bytes, encoding: str) -> Iterator[Stretch]:
     for begin, end in _parts(reading):
         start, size = match.start(), len(match.group().rstrip(" :,"))
         yield Stretch(reading[begin:end].decode(), Span(start, start + size), encoding)
 
 
-def _legible(runs: list[re.Match[str]]) -> list[re.Match[str]]:
+def _of_two(pair: Pair, first: int, done: int, encoding: str) -> Iterator[Stretch]:
+    """Yield what two pieces read as; what lies in the first alone only if not read before."""
+    start, edge, run = pair.start(), pair.edge, pair.group().rstrip(" :,")
+    low, high = (start if start >= first else edge), start + len(run)
+    if encoding == "hex":
+        readings = [(MAX_BYTES, hex_bytes(run))]
+    else:
+        readings = [
+            ((edge - start - shift) * 3 // 4, reading)
+            for shift, reading in enumerate(base64_bytes(run))
+        ]
+    for size, reading in readings:
+        for begin, end in _parts(reading):
+            text = reading[begin:end].decode()
+            if begin > size:
+                yield Stretch(text, Span(edge, high), encoding)
+            elif end > size:
+                before = len(reading[begin:size].decode(errors="ignore"))
+                yield Stretch(text, Span(low, high), encoding, edge, before)
+            elif start >= done:
+                yield Stretch(text, Span(start, edge), encoding)
+
+
+def _legible(runs: list[Run]) -> list[Run]:
     """Return the base64 runs in which something may be readable at one of the alignments."""
     if not runs:
         return []

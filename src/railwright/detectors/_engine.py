@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from railwright.detectors._emphasis import EMPHASIS, Beside, without_emphasis
+from railwright.detectors._encoded import LONGEST_PIECE, MAX_RUN
 from railwright.detectors._escapes import escape_tail
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._finder import Finder, Hit
@@ -22,6 +23,9 @@ from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._regex import literal
 from railwright.detectors._rules import Rule, RulePack, digest_of
 from railwright.detectors.interface import Detection
+
+#: Characters that one may be written with, escaped twice over, and letters made of one at most.
+_WRITTEN, _MADE = 24, 8
 
 
 def _re2(rules: Sequence[Rule]) -> Any:
@@ -136,12 +140,33 @@ class RuleEngine:
         """Return the largest position that no match can cross, whatever follows ``text``.
 
         What stands before it may be released once its findings are dealt with: scanning
-        ``text[cut:]`` later, with ``lookbehind`` characters of context, finds the rest. ``start``
+        ``text[cut:]`` later, with ``lookbehind`` characters of context, and what ``context`` says
+        of a cut within a long encoded run, finds the rest. ``start``
         is an earlier cut; the result is never smaller. Matches that are complete but could grow,
         or whose next characters decide about them, are held back, and so are the beginnings of
         encoded runs.
         """
         return self.cuts(text, start)(len(text))
+
+    def context(self, text: str) -> int:
+        """Return where a text that is settled up to its end begins to matter to what follows.
+
+        That is its end, but for ``lookbehind``, unless it ends with a whole piece of an encoded
+        run: such a piece is read together with the next.
+        """
+        size = len(text)
+        if size < (MAX_RUN if text.isascii() else MAX_RUN // _MADE):
+            return size
+        reach = LONGEST_PIECE
+        while True:
+            first = max(0, size - reach)
+            layers = list(normalise(text[first:]).growing())
+            found = [layer.last_piece() for layer in layers]
+            reach *= 2
+            # What is written in escapes, or with what nobody sees, takes more of the text.
+            longer = layers[0].starts is not None or len(layers) > 1
+            if None not in found or not first or not longer or reach > LONGEST_PIECE * _WRITTEN:
+                return first + min((at for at in found if at is not None), default=size - first)
 
     def cuts(self, text: str, start: int = 0) -> Callable[[int], int]:
         """Return a function like ``safe_cut`` that is told how large the position may be.
@@ -257,7 +282,11 @@ def _byte(reading: Reading, first: int) -> int:
 def _detections(layer: Layer, hits: Iterable[Hit]) -> list[Detection]:
     """Return what was found in a layer, with its places in the source."""
     if layer.whole is not None:
-        hits = [(rule, *layer.whole, score) for rule, _, _, score in hits]
+        hits = [
+            (rule, *span, score)
+            for rule, start, end, score in hits
+            for span in layer.pieces(start, end)
+        ]
     elif layer.starts is not None and hits:
         starts, ends = layer.places()
         if not isinstance(starts, range):  # else every character has its own place

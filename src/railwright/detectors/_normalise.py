@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import codecs
 import re
+import string
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple, overload
 
 from railwright.detectors._encoded import (
@@ -20,6 +22,7 @@ from railwright.detectors._encoded import (
     ENCODED,
     HEX_RUN,
     HEX_UNIT,
+    LONGEST_PIECE,
     MAX_RUN,
     stretches,
 )
@@ -76,8 +79,13 @@ _WIDE = re.compile(r"[^\x00-\x7f]+")
 _HEX_BEGUN = re.compile(r"(?:0x?|\\x?)?[0-9a-fA-F]?\Z")
 _HEX_PARTIAL = 3
 _hex_unit = re.compile(HEX_UNIT).match
-_HEX_ALPHABET = frozenset("0123456789abcdefABCDEFx\\ :,")
-_RUN_PIECE = re.compile(rf"[A-Za-z0-9+/_-]{{1,{MAX_RUN}}}={{0,2}}|=")
+_HEX = "0123456789abcdefABCDEFx\\ :,"
+_HEX_ALPHABET = frozenset(_HEX)
+_BASE64 = string.ascii_letters + string.digits + "+/_-"
+#: Characters at the beginning of a part of a text that may be the end of an escape.
+_PART = 24
+_DIGITS = re.compile("[0-9a-fA-F]{17}")
+_RUN = re.compile(r"([A-Za-z0-9+/_-]+)={0,2}|=")
 _RUN_ALPHABET = re.compile(r"[^A-Za-z0-9+/_=-]")
 #: From this many more bytes than characters on (one in so many), folding goes by the character.
 _RARE = 24
@@ -121,6 +129,8 @@ class Layer(NamedTuple):
         whole: the source span that every finding maps to, for a decoded run.
         encoding: how it was written: "" for the plain text.
         first: findings are sought from this character on; what stands before it is context.
+        edge: where ``whole`` is two pieces of a run: where the second begins; 0: it is one.
+        before: how many characters come of the first piece alone; -1: nobody knows.
     """
 
     text: str
@@ -129,14 +139,29 @@ class Layer(NamedTuple):
     whole: Span | None = None
     encoding: str = ""
     first: int = 0
+    edge: int = 0
+    before: int = -1
 
     def span(self, start: int, end: int) -> Span:
         """Return the source span of ``text[start:end]``, which must not be empty."""
         if self.whole is not None:
-            return self.whole
+            if self.before < 0:
+                return self.whole
+            low = self.whole.start if start <= self.before else self.edge
+            return Span(low, self.whole.end if end > self.before else self.edge)
         if self.starts is None or self.ends is None:
             return Span(start, end)
         return Span(self.starts[start], self.ends[end - 1])
+
+    def pieces(self, start: int, end: int) -> list[Span]:
+        """Return the source spans of what was found in a decoded run, one for each piece of it.
+
+        There are none where all of it lies in what is context.
+        """
+        low, high = self.span(start, end)
+        if low < self.edge < high:
+            return [Span(low, self.edge), Span(self.edge, high)]
+        return [Span(low, high)] if low < high else []
 
     def places(self) -> tuple[Sequence[int], Sequence[int]]:
         """Return ``starts`` and ``ends``, which must be there, for many look-ups."""
@@ -164,10 +189,24 @@ class Layer(NamedTuple):
         return ends[at] if at >= 0 and place < ends[at] else place
 
     def encoded_runs(self) -> Iterator[tuple[int, int]]:
-        """Yield where runs stand that may be base64 or hex."""
+        """Yield where runs, or pieces of runs, stand that may be base64 or hex."""
         for pattern in (BASE64_RUN, HEX_RUN):
             for match in pattern.find(self.text, self.first):
                 yield match.span()
+
+    def last_piece(self) -> int | None:
+        """Return where in the source the whole piece of a run begins that ends the text.
+
+        That is the end of the text where there is none, None where one may begin before the text.
+        """
+        text, size = self.text, len(self.text)
+        found = [pattern.before(text, size) for pattern in (BASE64_RUN, HEX_RUN)]
+        begun = [self.span(at, at + 1).start for at in found if at >= 0]
+        if begun:
+            return min(begun)
+        if any(len(text.rstrip(alphabet)) <= _PART for alphabet in (_BASE64, _HEX)):
+            return None
+        return self.span(size - 1, size).end
 
 
 class Normal:
@@ -376,16 +415,46 @@ def _unescaped(layer: Layer) -> Iterator[Layer]:
     first = 0 if layer.first == 0 else len(plain)
     if 0 < layer.first < len(text):  # what is left may be context alone
         first = bisect_right(starts, layer.span(layer.first, layer.first + 1).start - 1)
-    yield Layer(plain, starts, ends, layer.whole, "escapes", first)
+    edge, before = layer.edge, layer.before
+    if before >= 0:
+        before = _before(escapes, before)
+    yield Layer(plain, starts, ends, layer.whole, "escapes", first, edge, before)
+
+
+def _before(escapes: list[tuple[int, int, int]], place: int) -> int:
+    """Return how many characters without escapes come of those before a place alone."""
+    left = place
+    for start, stop, size in escapes:
+        if stop <= place:
+            left -= stop - start - size
+        else:
+            left -= max(0, place - start)
+            break
+    return left
 
 
 def _runs(layer: Layer, kinds: Collection[str] = tuple(ENCODED)) -> Iterator[Layer]:
-    for text, span, encoding in stretches(layer.text, layer.first, kinds):
-        yield Layer(plain(text), None, None, layer.span(*span), encoding)
+    found_here = stretches(layer.text, layer.first, kinds)
+    if layer.edge and _DIGITS.match(layer.text):
+        # Where a piece begins, the digits of one byte may be apart.
+        found_here = chain(found_here, stretches(layer.text, 1, ("hex",)))
+    for text, span, encoding, edge, before in found_here:
+        found = Layer(plain(text), None, None, layer.span(*span), encoding)
+        yield _in_pieces(layer, found, text, edge, before) if edge or layer.edge else found
+
+
+def _in_pieces(layer: Layer, found: Layer, text: str, edge: int, before: int) -> Layer:
+    """Return what a run in a layer reads as, with how it maps to the pieces of a run."""
+    if layer.whole is not None:  # of a run within a run no place is known
+        return found._replace(edge=layer.edge)
+    return found._replace(edge=layer.span(edge, edge + 1).start, before=len(plain(text[:before])))
 
 
 def encoded_tail(text: str, first: int = 0) -> int:
-    """Return where an encoded run or an escape begins that may go on after ``text``."""
+    """Return where an encoded run or an escape begins that may go on after ``text``.
+
+    Of a run in pieces, the last two: what the last but one holds is known when the last is whole.
+    """
     cut = escape_tail(text, first)
     return max(first, min(cut, _run_tail(text, first), _hex_tail(text, first)))
 
@@ -394,18 +463,20 @@ def _run_tail(text: str, first: int) -> int:
     at = len(text)
     while at > first and _RUN_ALPHABET.match(text, at - 1) is None:
         at -= 1
-    last = len(text)
-    for piece in _RUN_PIECE.finditer(text, at):
-        last = piece.start()
-    return last
+    last = None
+    for run in _RUN.finditer(text, at):
+        last = run
+    if last is None:
+        return len(text)
+    return last.start() + max(0, len(last[1] or "") // MAX_RUN - 1) * MAX_RUN
 
 
 def _hex_tail(text: str, first: int) -> int:
     at = cut = size = len(text)
     # Backwards from the end: where units begin that go on to it. A unit has at most five
     # characters, so none leads over five places from which none goes on. A longer tail than
-    # this holds a run of full length, which is read by itself and ends what goes on.
-    least = max(first, size - 4 * MAX_RUN)
+    # this holds a whole piece, and what stands before that does not depend on what goes on.
+    least = max(first, size - 3 * LONGEST_PIECE)
     on = (True, False, False, False, False)  # from this place, and from the four after it
     while at > least and True in on and text[at - 1] in _HEX_ALPHABET:
         at -= 1
@@ -417,6 +488,6 @@ def _hex_tail(text: str, first: int) -> int:
             cut = at
         on = (goes, *on[:4])
     for piece in HEX_RUN.find(text, first):
-        if piece.end() > cut and HEX_RUN.is_full(piece.group()):
-            cut = piece.end()
+        if piece.end() > cut and HEX_RUN.is_full(piece):
+            cut = piece.start()
     return cut

@@ -20,7 +20,7 @@ from railwright.detectors import Detection, RuleSource, fold, scanned
 
 #: Characters after which an unsettled text is cut; more where a rule's matches are longer.
 CAP = 8192
-#: Longest encoded run that is read as one, and what a rule may look at after its match.
+#: Most characters of an encoded run that hold one value, and what a rule may look at after it.
 _RUN, _BEYOND = 1100, 16
 #: An unsettled text longer than this is looked at again only after it has grown by an eighth.
 _SHORT = 128
@@ -142,7 +142,7 @@ class Settling:
             )
         out.append(Settled(self._start, self._text[self._context : cut], found))
         self._start += cut - self._context
-        before = _context(self._text[:cut], self.lookbehind)
+        before = _context(self._text[:cut], self.lookbehind, self._sources)
         self._text = before + self._text[cut:]
         self._context = len(before)
         self._limit = self.cap
@@ -157,17 +157,32 @@ def _cutter(source: RuleSource, text: str, start: int) -> Callable[[int], int]:
     return lambda most: source.safe_cut(text[:most], start)
 
 
-def _context(text: str, size: int) -> str:
-    """Return the end of ``text`` that holds ``size`` characters for a rule."""
+def _context(text: str, size: int, sources: Sequence[RuleSource]) -> str:
+    """Return the end of a settled text that holds ``size`` characters for a rule.
+
+    And what else a source needs of it for what follows: a piece of a long encoded run.
+    """
+    tail = _tail(text, size)
+    needs = (getattr(source, "context", len) for source in sources)
+    first = min((need(text) for need in needs), default=len(text))
+    return max(tail, _seen(text[first:]), key=len)
+
+
+def _tail(text: str, size: int) -> str:
     tail = text[-size:] if size else ""
     if _ESCAPE.search(tail):
         tail = text[-size * _ESCAPED :]
     if tail.isascii():
         return tail
-    # Invisible characters do not count, and as context nobody sees them: they are left out.
-    wide = text[-size * _ESCAPED :]
-    seen = "".join(wide[i] for i in dict.fromkeys(fold(wide).offsets))
+    seen = _seen(text[-size * _ESCAPED :])
     return seen[-size:] if not _ESCAPE.search(seen) else seen
+
+
+def _seen(text: str) -> str:
+    """Return a text without what is invisible: as context nobody sees it, and it has no end."""
+    if text.isascii():
+        return text
+    return "".join(text[i] for i in dict.fromkeys(fold(text).offsets))
 
 
 def scan_whole(sources: Sequence[RuleSource], text: str, cap: int = CAP) -> list[list[Detection]]:
@@ -181,7 +196,7 @@ def scan_whole(sources: Sequence[RuleSource], text: str, cap: int = CAP) -> list
     out: list[list[Detection]] = [[] for _ in sources]
     start = 0
     for end, known in (*settling.forced, (len(text), len(text))):
-        before = _context(text[:start], settling.lookbehind)
+        before = _context(text[:start], settling.lookbehind, sources)
         part, shift = before + text[start:known], start - len(before)
         for source, listed in zip(sources, out, strict=True):
             listed.extend(_moved(scanned(source, part, len(before)), shift, end))
