@@ -25,7 +25,6 @@ Headers = list[tuple[bytes, bytes]]
 
 MAX_BODY = 16 << 20
 _SLASHES = re.compile("/+")
-_JSON = (b"content-type", b"application/json")
 _CHANGED = (b"content-length", b"transfer-encoding", b"etag", b"content-md5", b"digest")
 #: Statuses of replies that have no body, and so no length.
 _EMPTY = (204, 304)
@@ -272,7 +271,15 @@ async def send_error(send: Send, message: str) -> None:
 async def send_json(
     send: Send, status: int, body: dict[str, Any], more: Sequence[tuple[bytes, bytes]] = ()
 ) -> None:
-    data = msgspec.json.encode(body)
-    headers = [_JSON, (b"content-length", str(len(data)).encode()), *more]
+    """Send an object as a whole reply."""
+    await send_body(send, status, b"application/json", msgspec.json.encode(body), more)
+
+
+async def send_body(
+    send: Send, status: int, kind: bytes, data: bytes, more: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
+    """Send a whole reply of some content type."""
+    length = (b"content-length", str(len(data)).encode())
+    headers = [(b"content-type", kind), length, *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": data, "more_body": False})

@@ -134,7 +134,9 @@ class Checks:
     async def side(self, place: Place) -> None:
         """Check a text beside the answer; one that is stopped is removed, the answer stays."""
         verdict = await self._verdict(place)
-        place.put(REMOVED if verdict.blocked else verdict.text)
+        text = REMOVED if verdict.blocked else verdict.text
+        if text != place.text:  # a number that is read as text stays a number
+            place.put(text)
 
     async def plain(self, text: str) -> str:
         """Check a text that is no chat completion, such as an error page."""
@@ -161,7 +163,7 @@ class Checks:
             for place in parts.places[1:]:
                 place.put("")
 
-    async def _place(self, place: Place, tool: str) -> None:
+    async def _place(self, place: Place, tool: str = "") -> None:
         verdict = await self._verdict(place, tool)
         if not verdict.blocked:
             if verdict.text != place.text:
