@@ -133,7 +133,11 @@ def test_every_text_is_found_once_at_the_closest_path(value: Any) -> None:
     fields = Fields(
         input=("a.*",), retrieved=("a.b", "*.c.*"), memory=("*.*.a",), ignore=("b", "a.a")
     )
-    order = [("retrieved", "*.c.*"), ("memory", "*.*.a"), ("retrieved", "a.b")]
+    order: list[tuple[str | None, str]] = [
+        ("retrieved", "*.c.*"),
+        ("memory", "*.*.a"),
+        ("retrieved", "a.b"),
+    ]
     order += [(None, "a.a"), ("input", "a.*"), (None, "b")]
 
     def stage(path: tuple[Any, ...]) -> str | None:

@@ -485,8 +485,8 @@ async def test_verdicts_are_recorded_with_what_is_known() -> None:
 
     guard = Guard(parse_policy(POLICY), sink=sink)
     body = {"question": "mail b@example.com", "documents": [{"text": "one"}], "lang": "de"}
-    settings = {"system": "Be kind.", "plants": lambda scope, body: [body["lang"]]}
-    await ask(made(App(SAID), guard=guard, **settings), body)
+    app = made(App(SAID), guard=guard, system="Be kind.", plants=lambda _, body: [body["lang"]])
+    await ask(app, body)
     assert [(stage, text) for stage, text, _ in calls] == [
         ("input", "mail b@example.com"),
         ("retrieved", "one"),

@@ -203,7 +203,7 @@ class FieldStream:
             places = {own: (holder, place) for own, (holder, place, _) in texts.items()}
             self._queue.append(_Waiting(event, places))
             return []
-        return [event] if shown else []
+        return [event] if shown or before is None else []  # the first may tell more than text
 
     def _later(self, event: Event) -> list[Event]:
         keeps_alive = isinstance(event.value, Raw) and event.value.text is None
