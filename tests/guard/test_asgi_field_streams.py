@@ -283,6 +283,37 @@ async def test_a_refusal_has_the_form_that_was_asked_for(
         assert (events_of(answer)[-1] == "[DONE]") == bool(fields.stream_end)
 
 
+@re2
+@settings(max_examples=60, deadline=None)
+@given(st.lists(WORDS, max_size=12), st.integers(1, 9), st.integers(0, 40))
+def test_events_of_text_are_the_redaction_of_the_whole(
+    words: list[str], size: int, chunk: int
+) -> None:
+    text = "".join(words)
+    pieces = [event["delta"] for event in deltas(text, size)]
+    app = App(sse(*pieces, {"sources": [f"at {IBAN}"]}, "[DONE]", size=chunk))
+    answer = asyncio.run(ask(chunked(app, Fields(output="text"), REDACT), HI))
+    *found, sources, end = events_of(answer)
+    assert "".join(found) == Guard(parse_policy(REDACT)).check("output", text).text
+    assert sources == {"sources": ["at [IBAN]"]}
+    assert end == "[DONE]"
+
+
+@re2
+@pytest.mark.parametrize("hold", [False, True])
+async def test_a_blocked_stream_of_events_of_text_ends(hold: bool) -> None:
+    fields = Fields(output="text", stream_end="END")
+    app = App(sse("The key", " is ", KEY[:7], KEY[7:], " and", " more", "END"))
+    answer = await ask(chunked(app, fields, BLOCK, hold=hold), HI)
+    *found, end = events_of(answer)
+    assert "".join(found) == ("No keys." if hold else "The key is ")
+    assert end == "END"
+    headers = {"accept": "text/event-stream"}
+    policy = POLICY
+    refusal = await ask(chunked(app, fields, policy), {"question": KEY}, headers=headers)
+    assert events_of(refusal) == ["Stopped.", "END"]
+
+
 async def test_bytes_that_are_no_text_are_replaced() -> None:
     app = App(Pieces([b"a\xff", b"\xe2\x80", b"\x93 b\xe2"]), "text/plain")
     answer = await ask(chunked(app, Fields(output="text")), HI)

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from railwright.guard._asgi_streams import EventFeed, TextFeed, codec_of
+from railwright.guard._asgi_streams import EventFeed, SseCodec, TextFeed, codec_of
 from railwright.guard._asgi_wire import (
     MAX_BODY,
     App,
@@ -172,7 +172,7 @@ class _Reply(Reply):
 
     def _stream(self, kind: bytes) -> Feed | None:
         shape = self._fields.shape
-        codec = codec_of(kind)
+        codec = codec_of(shape, kind)
         if codec is not None:
             if not shape.stream:
                 raise UncheckableError("the reply is a stream, the route names none of its fields,")
@@ -214,10 +214,11 @@ async def _send_refusal(send: Send, scope: Scope, checks: FieldGuard, body: Any)
     shape = checks.shape
     asked = b",".join(v for k, v in scope["headers"] if k.lower() == b"accept").lower()
     kind, data = b"application/json", b""
-    codec = codec_of(asked, anywhere=True)
-    streamed = codec is not None or (isinstance(body, dict) and body.get("stream") is True)
+    codec = codec_of(shape, asked, anywhere=True)
+    wished = not shape.is_text and isinstance(body, dict) and body.get("stream") is True
+    streamed = codec is not None or wished
     if shape.stream and (streamed or not shape.fields.output):
-        codec = codec or codec_of(b"text/event-stream")
+        codec = codec or codec_of(shape, SseCodec.kind)
         assert codec is not None
         first = Event((), checks.told(shape.refused_event(checks.message)))
         kind, data = codec.kind, b"".join(map(codec.write, (first, *checks.end_events())))
@@ -226,6 +227,6 @@ async def _send_refusal(send: Send, scope: Scope, checks: FieldGuard, body: Any)
     else:
         data = msgspec.json.encode(checks.refused())
     headers: Headers = [*told(checks)]
-    if kind == b"text/event-stream":
+    if kind == SseCodec.kind:
         headers.append((b"cache-control", b"no-cache"))
     await send_body(send, shape.fields.status, kind, data, headers)

@@ -10,6 +10,7 @@ import msgspec
 
 from railwright.guard._asgi_wire import Send
 from railwright.guard._field_guard import Event, FieldGuard, FieldStream, Raw
+from railwright.guard._fields import TEXT_DATA, Shape
 from railwright.guard._stream import ByteStream
 from railwright.transport import SseReader
 
@@ -49,17 +50,46 @@ class SseCodec:
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that these bytes complete."""
-        return [Event(e.others, _value(e.data)) for e in self._reader.feed(data)]
+        return [Event(e.others, self._value(e.data)) for e in self._reader.feed(data)]
 
     def close(self) -> list[Event]:
         """Return what is left at the end."""
-        return [Event(e.others, _value(e.data)) for e in self._reader.close()]
+        return [Event(e.others, self._value(e.data)) for e in self._reader.close()]
 
     def write(self, event: Event) -> bytes:
         """Return the bytes of an event."""
-        text = _text(event.value)
+        text = self._text(event.value)
         data = [] if text is None else [f"data: {line}" for line in _LINE_END.split(text)]
         return "".join(f"{line}\n" for line in (*event.head, *data, "")).encode()
+
+    def _value(self, data: str | None) -> Any:
+        return _value(data)
+
+    def _text(self, value: Any) -> str | None:
+        return _text(value)
+
+
+class TextSseCodec(SseCodec):
+    """Server-sent events whose data is text: pieces of an answer, no JSON.
+
+    They are read as ``{"data": text}``. Data that is an object or a list nevertheless, and what
+    ends the stream, stand for themselves.
+    """
+
+    def __init__(self, end: Any) -> None:
+        super().__init__()
+        self._ends = (end, "[DONE]")
+
+    def _value(self, data: str | None) -> Any:
+        value = _value(data)
+        if data is None or data in self._ends or (value and isinstance(value, dict | list)):
+            return value
+        return {TEXT_DATA: data}
+
+    def _text(self, value: Any) -> str | None:
+        if isinstance(value, dict) and list(value) == [TEXT_DATA]:
+            return str(value[TEXT_DATA])
+        return _text(value)
 
 
 class LineCodec:
@@ -84,13 +114,13 @@ class LineCodec:
         return _LINE_END.sub(" ", _text(event.value) or "").encode() + b"\n"
 
 
-def codec_of(kind: bytes, *, anywhere: bool = False) -> Codec | None:
+def codec_of(shape: Shape, kind: bytes, *, anywhere: bool = False) -> Codec | None:
     """The form of events of a content type, or of one named anywhere in an ``accept`` header."""
     names = [part.split(b";")[0].strip() for part in kind.split(b",")]
     for name in names if anywhere else names[:1]:
         if name == SseCodec.kind:
-            return SseCodec()
-        if name in _JSON_LINES:
+            return TextSseCodec(shape.fields.stream_end) if shape.is_text else SseCodec()
+        if name in _JSON_LINES and not shape.is_text:
             return LineCodec(name)
     return None
 

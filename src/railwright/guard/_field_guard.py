@@ -18,6 +18,8 @@ from railwright.guard._types import Call, Stage
 
 #: Texts beside an answer that repeat in the events of a stream are checked once: short ones.
 _SHORT, _MOST_KEPT = 200, 1000
+#: Digits from which an id of an event could be the number of a card or an account.
+_LONG_ID = 10
 _LINE_END = re.compile(r"[\r\n]+")
 _NAMED_BY = ("type", "event", "kind", "role")
 """Fields by which events of different texts tell themselves apart."""
@@ -78,10 +80,14 @@ class FieldGuard(Checks):
         await self._place(Place("output", box, 0))
         return None if self.tally.stopped else box[0]
 
+    @property
+    def tells(self) -> bool:
+        """Whether bodies carry the summary."""
+        return self.shape.fields.summary and not self.shape.is_text
+
     def told(self, body: Any) -> Any:
         """Return a body with the summary, where it is an object and that is wished."""
-        wished = self.shape.fields.summary and isinstance(body, dict)
-        return self.tally.told(body) if wished else body
+        return self.tally.told(body) if self.tells and isinstance(body, dict) else body
 
     def refused(self) -> Any:
         """Return the body that stands for what was stopped."""
@@ -230,15 +236,15 @@ class FieldStream:
         out += [item.event for item in self._queue if item.places]
         self._queue = []
         message = "" if self._relay.shown else self._checks.message
-        if self._last is None:
-            last = Event((), self._checks.shape.refused_event(message))
-        else:
-            last = self._event(self._last, message)
-        return [*out, Event(last.head, self._checks.told(last.value)), *self._checks.end_events()]
+        if message or self._checks.tells:
+            form = Event((), self._checks.shape.refused_event(message))
+            last = form if self._last is None else self._event(self._last, message)
+            out.append(Event(last.head, self._checks.told(last.value)))
+        return out + self._checks.end_events()
 
     def _summed(self, out: list[Event]) -> list[Event]:
         """Add the summary to the last event that is an object."""
-        if self._last is None or not self._checks.shape.fields.summary:
+        if self._last is None or not self._checks.tells:
             return out
         last = len(out)
         while last and isinstance(out[last - 1].value, Raw):
@@ -275,7 +281,7 @@ class FieldStream:
             if not name:
                 kept.append(":")
             elif name in ("event", "id", "retry"):
-                if not box[0].isdecimal() and box[0]:
+                if box[0] and not (box[0].isdecimal() and len(box[0]) < _LONG_ID):
                     await self._checks.beside(Place("output", box, 0))
                 kept.append(f"{name}: {_LINE_END.sub(' ', box[0])}")
         return tuple(kept)

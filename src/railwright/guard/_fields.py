@@ -17,6 +17,8 @@ PathNames = tuple[str | None, ...]
 
 _REQUEST: tuple[Stage, ...] = ("input", "retrieved", "memory", "tool_result")
 _REPLY: tuple[Stage, ...] = ("output", "tool_call")
+#: Where the data of events that are text stands.
+TEXT_DATA = "data"
 #: Keys of this form are taken for names of fields, which hold no text.
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z_$-]{0,31}")
 
@@ -35,7 +37,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True):
         memory: fields of the request with earlier turns.
         tool_result: fields of the request with what tools returned.
         output: fields of the reply that hold the answer; one that is stopped stops the reply.
-            ``"text"``: the reply is no JSON but text.
+            ``"text"``: the reply is no JSON but text, whole, in chunks or as the data of events.
         tool_call: fields of the reply that say what is to be done; one that is stopped stops it.
         ignore: fields of the request that are not checked. Every other one is, at ``input``.
         ignore_output: fields of the reply that are not checked. Every other one is, at ``output``;
@@ -98,15 +100,16 @@ class Shape:
         if isinstance(fields.output, str) and not self.is_text:
             raise _no_tuple("output", fields.output, ', or output="text" for replies of text')
         self.request = _rules(fields, _REQUEST, "ignore")
-        self.stream = _paths(fields, "stream")
+        self.stream = _paths(fields, "stream") or (((TEXT_DATA,),) if self.is_text else ())
         reply = _rules(fields, _REPLY, "ignore_output")
         # A piece that is no string is checked as an answer is.
         known = {rule.names for rule in reply}
         pieces = (Rule(names, "output") for names in self.stream if names not in known)
         self.reply = (*reply, *pieces)
-        for path, text in zip(self.stream, fields.stream, strict=True):
-            if None in path:
-                raise GuardError(f"stream: {text!r} names several fields", "name one, without *")
+        if any(None in path for path in self.stream):
+            raise GuardError("stream: a path names several fields", "name each, without *")
+        if self.is_text and fields.stream:
+            raise GuardError('stream names fields, and output="text" has none', "leave out one")
         if not (self.request or self.reply or self.is_text):
             raise GuardError("Fields() names no field", 'name one, such as input=("question",)')
         _check_answer(fields)
@@ -134,8 +137,8 @@ class Shape:
 
 def _check_answer(fields: Fields) -> None:
     status: object = fields.status
-    if not isinstance(status, int) or not 200 <= status < 600:
-        raise GuardError(f"status is a number from 200 to 599, not {status!r}")
+    if not isinstance(status, int) or not 200 <= status < 600 or status in (204, 205, 304):
+        raise GuardError(f"status is one of a reply with a body, 200 to 599, not {status!r}")
     for name in ("refusal", "stream_end"):
         value = getattr(fields, name)
         if name == "stream_end" and isinstance(value, str):
