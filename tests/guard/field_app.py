@@ -7,6 +7,11 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+pytest.importorskip("starlette", reason="the example's web server is not installed")
+pytest.importorskip("httpx", reason="the client that speaks ASGI is not installed")
+
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request

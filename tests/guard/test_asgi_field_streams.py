@@ -331,6 +331,27 @@ async def test_an_application_that_fails_in_a_stream_is_heard() -> None:
         await ask(made(app, STREAM), HI)
 
 
+async def test_events_wait_only_while_text_is_held_back() -> None:
+    sent: list[bytes] = []
+    events = [{"delta": "Hi"}, *({"audio": n} for n in range(20)), {"done": True}, "[DONE]"]
+    app = made(App(sse(*events, size=15)), STREAM, policy=ONE.format(rule=""))
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b'{"question": "hi"}'}
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    scope = {"type": "http", "method": "POST", "path": "/ask", "headers": [], "query_string": b""}
+    await app({**scope, "asgi": {"spec_version": "2.4"}}, receive, send)
+    assert sum(b"audio" in body for body in sent) > 10
+    data = [block[6:] for block in b"".join(sent).decode().split("\n\n") if block]
+    last = json.loads(data[-2])
+    assert last.pop("railwright")["guard"]["action"] == "allow"
+    assert [*map(json.loads, data[:-2]), last] == events[:-1]
+    assert data[-1] == "[DONE]"
+
+
 async def test_streams_are_recorded_once() -> None:
     found: list[tuple[str, str]] = []
 

@@ -141,8 +141,8 @@ class FieldStream:
 
     The texts of one field form one text, unless events tell themselves apart by a name. What of it
     is released goes out in the events it came in, those left empty are dropped. An event without
-    such text waits for the next one with it, or for the end, since the rest of the text may have to
-    go before it; so does an event that differs from the one before in more than its text, such as
+    such text waits for the next one with it, or for the end, where text is held back, since the
+    rest of it may have to go first; so does an event that differs from the one before in more than its text, such as
     one that says ``done``.
     """
 
@@ -215,8 +215,13 @@ class FieldStream:
         keeps_alive = isinstance(event.value, Raw) and event.value.text is None
         if self._last is None or keeps_alive:
             return [event]
+        out = []
+        # Where nothing is held back, only what may be the last event waits, for the summary.
+        if not isinstance(event.value, Raw) and not self._relay.holds():
+            out = [item.event for item in self._queue]
+            self._queue = []
         self._queue.append(_Waiting(event, {}))
-        return []
+        return out
 
     def _with_rest(self, rest: list[tuple[Any, str]]) -> list[Event]:
         """Put the rest of each text into the event that waits with it, else into one of its own."""

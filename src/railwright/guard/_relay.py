@@ -28,6 +28,10 @@ class Relay:
         """Whether a rule stopped the answer."""
         return self._chat.tally.stopped is not None
 
+    def holds(self) -> bool:
+        """Whether a part of some text was not released yet."""
+        return any(stream.held for stream in self._streams.values())
+
     async def text(self, key: Any, text: str) -> str:
         """Take a piece of the text of a key; return what may go on."""
         if key not in self._streams:
