@@ -142,8 +142,8 @@ class FieldStream:
     The texts of one field form one text, unless events tell themselves apart by a name. What of it
     is released goes out in the events it came in, those left empty are dropped. An event without
     such text waits for the next one with it, or for the end, where text is held back, since the
-    rest of it may have to go first; so does an event that differs from the one before in more than its text, such as
-    one that says ``done``.
+    rest of it may have to go first; so does an event that differs from the one before in more than
+    its text, such as one that says ``done``.
     """
 
     def __init__(self, checks: FieldGuard) -> None:
