@@ -29,7 +29,7 @@ FIELDS = [
 NAMES = st.sampled_from(["a", "b", "c", "text", "type", "delta", "n 1", KEY, f"x {KEY}"])
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False),
-    st.sampled_from([KEY, f"see {KEY}.", "fine", "", "é"]),
+    st.sampled_from([f" {KEY} ", f"see {KEY} .", "fine", "", "é"]),
 )  # fmt: skip
 VALUES = st.recursive(
     LEAVES,
