@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 from starlette.responses import JSONResponse, Response
-from tests.guard.field_app import ASK, CARD, IBAN, KEY, App, ask, made, text_page
+from tests.guard.field_app import ASK, CARD, IBAN, KEY, POLICY, App, ask, made, text_page
 
-from railwright.guard import Fields
+from railwright.guard import Fields, Guard, parse_policy
 
 SAID = {"answer": "Hello!", "sources": [{"id": 7, "quote": "fine"}]}
 
@@ -200,6 +201,25 @@ async def test_fields_can_be_left_alone() -> None:
     for told in ({"session": {"note": KEY}}, {"a": {"b": KEY}}, {"documents": {"id": KEY}}):
         assert (await ask(made(app, fields), {**body, **told})).json()["answer"] == "Stopped."
     assert len(app.seen) == 1
+
+
+async def test_bytes_in_base64_pass_where_no_path_names_them() -> None:
+    image = base64.b64encode(bytes(range(256)) * 8).decode()
+    said: list[str] = []
+
+    def sink(verdict: Any, text: str, call: Any, key: bytes) -> None:
+        said.append(text)
+
+    body = {"question": "hi", "file": {"data": image}, "photo": f"data:image/png;base64,{image}"}
+    app = App({"answer": "ok"})
+    await ask(made(app, guard=Guard(parse_policy(POLICY), sink=sink)), body)
+    assert app.seen == [body]
+    assert said == ["hi", "ok"]
+    named = Fields(input=("file",), output=("answer",))
+    await ask(made(app, named, guard=Guard(parse_policy(POLICY), sink=sink)), body)
+    assert image in said
+    hidden = base64.b64encode(f"the key is {KEY} ".encode() * 50).decode()
+    assert (await ask(made(app), {"data": hidden})).json()["answer"] == "Stopped."
 
 
 async def test_with_a_star_only_what_is_named_is_checked() -> None:

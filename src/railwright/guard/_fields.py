@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from railwright.guard._places import Names, NumberText, Place, is_long
+from railwright.guard._places import Names, NumberText, Place, is_long, is_media
 from railwright.guard._types import GuardError, Stage
 
 PathNames = tuple[str | None, ...]
@@ -233,8 +233,12 @@ def find(box: list[Any], rules: tuple[Rule, ...], stage: Stage) -> tuple[list[Fo
     while stack:
         holder, key, live, rule = stack.pop()
         value = holder[key]
+        if isinstance(value, str):
+            if rule is not None or not is_media(key, value):
+                _add(found, holder, key, rule, stage)
+            continue
         if not isinstance(value, dict | list):
-            _add(found, holder if isinstance(value, str) else NumberText(holder), key, rule, stage)
+            _add(found, NumberText(holder), key, rule, stage)
             continue
         names = Names(value) if isinstance(value, dict) else None
         if names is not None:

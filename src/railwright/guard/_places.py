@@ -247,11 +247,15 @@ def _within(item: dict[str, Any] | list[Any], kind: str) -> list[tuple[Any, Any,
 
 def _is_passed(key: Any, text: str, *, media: bool) -> bool:
     """Say whether a string in a part is none that a model reads as text."""
-    # Base64 of a text is checked: rules read it.
-    if (key in _BYTES or text.startswith("data:")) and _is_binary(text):
+    if is_media(key, text):
         return True
     one_word = len(text.split(None, 1)) == 1
     return one_word and (key in _IDS or (media and key in _OF_MEDIA))
+
+
+def is_media(key: Any, text: str) -> bool:
+    """Say whether a string holds bytes that are no text; base64 of a text is checked."""
+    return (key in _BYTES or text.startswith("data:")) and _is_binary(text)
 
 
 def _is_binary(text: str) -> bool:
