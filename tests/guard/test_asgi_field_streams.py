@@ -166,6 +166,19 @@ async def test_names_and_ids_of_events_are_kept() -> None:
         assert KEY not in answer.text
 
 
+async def test_an_id_of_an_event_can_be_a_card() -> None:
+    data = b"id: 4111111111111111\ndata: {}\n\nid: 17\ndata: {}\n\n"
+    assert "id: [CARD]\ndata: {}\n\nid: 17\n" in (await ask(chunked(App(Pieces([data]))), HI)).text
+
+
+async def test_an_event_that_repeats_is_redacted_each_time() -> None:
+    events = [{"delta": "Hi ", "at": f"to {IBAN}"}] * 3 + [{"x": "fine"}, {"x": IBAN}, {"x": IBAN}]
+    answer = await ask(chunked(App(sse(*events))), HI)
+    assert shown(answer) == "Hi " * 3
+    assert answer.text.count("[IBAN]") >= 3
+    assert IBAN not in answer.text
+
+
 async def test_texts_of_different_names_are_texts_of_their_own() -> None:
     events = [
         {"type": "thought", "delta": "DE89 3704 0044 "},
@@ -235,6 +248,14 @@ async def test_an_event_with_a_blocked_answer_ends_the_stream(event: Any) -> Non
     assert KEY not in answer.text
     assert "never" not in answer.text
     assert events_of(answer)[-2]["railwright"]["guard"]["stopped"] == "output"
+
+
+@re2
+async def test_what_was_released_before_a_stop_is_shown() -> None:
+    events = [{"delta": "The key ", "n": 0}, {"delta": "is here: ", "n": 1}, {"answer": KEY}]
+    answer = await ask(chunked(App(sse(*events)), policy=BLOCK), HI)
+    assert shown(answer) == "The key is here: "
+    assert KEY not in answer.text
 
 
 @pytest.mark.parametrize(
@@ -312,6 +333,13 @@ async def test_a_blocked_stream_of_events_of_text_ends(hold: bool) -> None:
     policy = POLICY
     refusal = await ask(chunked(app, fields, policy), {"question": KEY}, headers=headers)
     assert events_of(refusal) == ["Stopped.", "END"]
+
+
+async def test_what_ends_a_stream_of_text_is_no_part_of_it() -> None:
+    app = App(sse("Pay ", IBAN, "END"))
+    answer = await ask(chunked(app, Fields(output="text", stream_end="END")), HI)
+    *found, end = events_of(answer)
+    assert ("".join(found), end) == ("Pay [IBAN]", "END")
 
 
 async def test_bytes_that_are_no_text_are_replaced() -> None:
