@@ -2,7 +2,8 @@
 
 ``Guard.load("guard.yaml")`` or ``Guard.default(tier=1)`` gives a guard; ``check`` and ``acheck``
 give a verdict on a text, ``stream`` checks a text that arrives in pieces, ``guarded`` decorates
-functions, ``GuardMiddleware`` stands before an ASGI application that speaks the OpenAI chat API.
+functions, ``GuardMiddleware`` stands before an ASGI application that speaks the OpenAI chat API,
+``FieldGuardMiddleware`` before one with endpoints of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from railwright._lazy import lazy
 
 if TYPE_CHECKING:
     from railwright.guard._asgi import GuardMiddleware
+    from railwright.guard._asgi_fields import FieldGuardMiddleware
     from railwright.guard._calibrate import CalibrationRow, calibrate, read_rows
     from railwright.guard._calibration import Calibration, CalibrationError, read_calibration
     from railwright.guard._chat import ChatGuard, ChatOptions
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         diff_traffic,
         outline_changes,
     )
+    from railwright.guard._fields import Fields
     from railwright.guard._guard import Guard, Sink, Stream
     from railwright.guard._harden import Canary, Spotlight, spotlight
     from railwright.guard._plan import Plan, Rule
@@ -54,6 +57,8 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "_asgi": ("GuardMiddleware",),
+    "_asgi_fields": ("FieldGuardMiddleware",),
+    "_fields": ("Fields",),
     "_chat": ("ChatGuard", "ChatOptions"),
     "_chat_stream": ("ChatStream",),
     "_calibrate": ("CalibrationRow", "calibrate", "read_rows"),
@@ -93,6 +98,8 @@ __all__ = [
     "ChatOptions",
     "ChatStream",
     "Earlier",
+    "FieldGuardMiddleware",
+    "Fields",
     "Finding",
     "Guard",
     "GuardBlockedError",

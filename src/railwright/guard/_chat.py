@@ -116,12 +116,78 @@ class Tally:
         return {**body, "railwright": {**rest, "guard": self.summary()}}
 
 
-class ChatGuard:
-    """Checks one request and its reply; make one for each request."""
+class Checks:
+    """The checks of one request and its reply, whatever their shape, and what came of them."""
 
     def __init__(self, guard: Guard, call: Call, options: ChatOptions) -> None:
         self.guard, self.call, self.options = guard, call, options
         self.tally = Tally(options)
+
+    async def tool_call(self, function: dict[str, Any]) -> bool:
+        """Check the arguments of one tool call in place; False when it is stopped."""
+        for arguments in calls_of({"function_call": function}):
+            for place in arguments.places("tool_call"):
+                await self._place(place, arguments.tool)
+            arguments.store()
+        return self.tally.stopped is None
+
+    async def side(self, place: Place) -> None:
+        """Check a text beside the answer; one that is stopped is removed, the answer stays."""
+        verdict = await self._verdict(place)
+        text = REMOVED if verdict.blocked else verdict.text
+        if text != place.text:  # a number that is read as text stays a number
+            place.put(text)
+
+    async def plain(self, text: str) -> str:
+        """Check a text that is no chat completion, such as an error page."""
+        box = [text]
+        await self.side(Place("output", box, 0))
+        return box[0]
+
+    async def _text(self, found: Place | Parts, tool: str = "") -> None:
+        if isinstance(found, Place):
+            await self._place(found, tool)
+            return
+        for place in found.places:
+            await self._place(place, tool)
+        if len(found.places) > 1:
+            await self._joined(found, tool)
+
+    async def _joined(self, parts: Parts, tool: str) -> None:
+        """Check parts as the one text that a model may read them as."""
+        box = ["".join(place.text for place in parts.places)]
+        whole = box[0]
+        await self._place(Place(parts.stage, box, 0), tool)
+        if box[0] != whole:  # something stands across parts: all of it goes into the first
+            parts.places[0].put(box[0])
+            for place in parts.places[1:]:
+                place.put("")
+
+    async def _place(self, place: Place, tool: str = "") -> None:
+        verdict = await self._verdict(place, tool)
+        if not verdict.blocked:
+            if verdict.text != place.text:
+                place.put(verdict.text)
+        elif place.stage in _UNTRUSTED and self.options.untrusted == "remove":
+            place.put(REMOVED)
+        else:
+            self.stop(verdict)
+
+    def stop(self, verdict: Verdict) -> None:
+        """Note that a verdict stops the request, unless a stricter one has."""
+        if self.tally.stopped is None or verdict.action == "block":
+            self.tally.stopped = verdict
+
+    async def _verdict(self, place: Place, tool: str = "") -> Verdict:
+        await asyncio.sleep(0)  # a request with many texts lets others in between
+        call = msgspec.structs.replace(self.call, tool=tool) if tool else self.call
+        verdict = await self.guard.acheck(place.stage, place.text, call)
+        self.tally.verdicts.append(verdict)
+        return verdict
+
+
+class ChatGuard(Checks):
+    """Checks one chat request and its reply; make one for each request."""
 
     async def request(self, body: dict[str, Any]) -> bool:
         """Check a request in place; False when it must not reach the model.
@@ -193,66 +259,6 @@ class ChatGuard:
         return any(
             v.action in ("redact", "rewrite") for v in self.tally.verdicts if v.stage == "output"
         )
-
-    async def tool_call(self, function: dict[str, Any]) -> bool:
-        """Check the arguments of one tool call in place; False when it is stopped."""
-        for arguments in calls_of({"function_call": function}):
-            for place in arguments.places("tool_call"):
-                await self._place(place, arguments.tool)
-            arguments.store()
-        return self.tally.stopped is None
-
-    async def side(self, place: Place) -> None:
-        """Check a text beside the answer; one that is stopped is removed, the answer stays."""
-        verdict = await self._verdict(place)
-        place.put(REMOVED if verdict.blocked else verdict.text)
-
-    async def plain(self, text: str) -> str:
-        """Check a text that is no chat completion, such as an error page."""
-        box = [text]
-        await self.side(Place("output", box, 0))
-        return box[0]
-
-    async def _text(self, found: Place | Parts, tool: str = "") -> None:
-        if isinstance(found, Place):
-            await self._place(found, tool)
-            return
-        for place in found.places:
-            await self._place(place, tool)
-        if len(found.places) > 1:
-            await self._joined(found, tool)
-
-    async def _joined(self, parts: Parts, tool: str) -> None:
-        """Check parts as the one text that a model may read them as."""
-        box = ["".join(place.text for place in parts.places)]
-        whole = box[0]
-        await self._place(Place(parts.stage, box, 0), tool)
-        if box[0] != whole:  # something stands across parts: all of it goes into the first
-            parts.places[0].put(box[0])
-            for place in parts.places[1:]:
-                place.put("")
-
-    async def _place(self, place: Place, tool: str) -> None:
-        verdict = await self._verdict(place, tool)
-        if not verdict.blocked:
-            if verdict.text != place.text:
-                place.put(verdict.text)
-        elif place.stage in _UNTRUSTED and self.options.untrusted == "remove":
-            place.put(REMOVED)
-        else:
-            self.stop(verdict)
-
-    def stop(self, verdict: Verdict) -> None:
-        """Note that a verdict stops the request, unless a stricter one has."""
-        if self.tally.stopped is None or verdict.action == "block":
-            self.tally.stopped = verdict
-
-    async def _verdict(self, place: Place, tool: str = "") -> Verdict:
-        await asyncio.sleep(0)  # a request with many texts lets others in between
-        call = msgspec.structs.replace(self.call, tool=tool) if tool else self.call
-        verdict = await self.guard.acheck(place.stage, place.text, call)
-        self.tally.verdicts.append(verdict)
-        return verdict
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -47,6 +47,11 @@ class Sink(Protocol):
 class Stream(Protocol):
     """A text that arrives in pieces and leaves checked."""
 
+    @property
+    def held(self) -> int:
+        """Characters that came in and have not gone on."""
+        ...
+
     def feed(self, text: str) -> str:
         """Take a piece; return what no rule can touch any more; GuardError after ``close``."""
         ...

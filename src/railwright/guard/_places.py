@@ -74,20 +74,22 @@ class Parts(NamedTuple):
     places: tuple[Place, ...]
 
 
-class _Number:
+class NumberText:
     """A number of a mapping or list, read as text; another text takes its place."""
 
     def __init__(self, holder: Any) -> None:
         self._holder = holder
 
     def __getitem__(self, key: Any) -> str:
-        return str(int(self._holder[key]))
+        value = self._holder[key]
+        whole = isinstance(value, float) and value.is_integer()
+        return str(int(value)) if whole else str(value)
 
     def __setitem__(self, key: Any, text: str) -> None:
         self._holder[key] = text
 
 
-class _Names:
+class Names:
     """The keys of a mapping; others are put in their place at the end, for values stand at them."""
 
     def __init__(self, holder: dict[str, Any]) -> None:
@@ -129,7 +131,7 @@ class Arguments:
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             self._value, self._parsed = raw, False
         self._box = [self._value]
-        self._names: list[_Names] = []
+        self._names: list[Names] = []
 
     @property
     def tool(self) -> str:
@@ -141,9 +143,9 @@ class Arguments:
         found = list(leaves(self._box, stage))
         for holder in _holders(self._box):
             pairs = list(holder.items() if isinstance(holder, dict) else enumerate(holder))
-            found += [Place(stage, _Number(holder), k) for k, v in pairs if _is_long(v)]
+            found += [Place(stage, NumberText(holder), k) for k, v in pairs if is_long(v)]
             if isinstance(holder, dict):
-                self._names.append(_Names(holder))
+                self._names.append(Names(holder))
                 found += [Place(stage, self._names[-1], key) for key, _ in pairs]
         return found
 
@@ -160,7 +162,7 @@ class Arguments:
         self._holder[self._key] = value
 
 
-def _is_long(value: Any) -> bool:
+def is_long(value: Any) -> bool:
     """Say whether a value is a number long enough to be one of a card, an account or a phone."""
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     return whole and _LONG <= abs(value) < _LONGEST
@@ -245,11 +247,15 @@ def _within(item: dict[str, Any] | list[Any], kind: str) -> list[tuple[Any, Any,
 
 def _is_passed(key: Any, text: str, *, media: bool) -> bool:
     """Say whether a string in a part is none that a model reads as text."""
-    # Base64 of a text is checked: rules read it.
-    if (key in _BYTES or text.startswith("data:")) and _is_binary(text):
+    if is_media(key, text):
         return True
     one_word = len(text.split(None, 1)) == 1
     return one_word and (key in _IDS or (media and key in _OF_MEDIA))
+
+
+def is_media(key: Any, text: str) -> bool:
+    """Say whether a string holds bytes that are no text; base64 of a text is checked."""
+    return (key in _BYTES or text.startswith("data:")) and _is_binary(text)
 
 
 def _is_binary(text: str) -> bool:

@@ -36,6 +36,11 @@ class HeldStream:
         self._parts: list[str] = []
         self._verdict: Verdict | None = None
 
+    @property
+    def held(self) -> int:
+        """Characters that came in and have not gone on."""
+        return 0 if self._early else sum(map(len, self._parts))
+
     def feed(self, text: str) -> str:
         """Take a piece; raises GuardError after ``close``, or for what is no text."""
         need_text(text)

@@ -19,7 +19,7 @@ from railwright.transport._errors import (
 )
 from railwright.transport._limiter import Limiter, LimiterCore, Outcome, Ticket, outcome_of
 from railwright.transport._retry import RetryPolicy, call_with_retry
-from railwright.transport._sse import SseParser
+from railwright.transport._sse import SseEvent, SseParser, SseReader
 
 if TYPE_CHECKING:
     from railwright.transport._client import MAX_BODY, EventStream, HttpClient, Reply
@@ -39,7 +39,9 @@ __all__ = [
     "Outcome",
     "Reply",
     "RetryPolicy",
+    "SseEvent",
     "SseParser",
+    "SseReader",
     "Ticket",
     "TransportError",
     "call_with_retry",

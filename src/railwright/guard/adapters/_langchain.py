@@ -23,6 +23,7 @@ from railwright.guard._chat import ChatOptions
 from railwright.guard._decorators import GuardBlockedError
 from railwright.guard._guard import Guard
 from railwright.guard._places import leaves
+from railwright.guard._relay import Relay
 from railwright.guard._types import Verdict
 from railwright.guard.adapters._common import (
     FILTERED,
@@ -35,7 +36,6 @@ from railwright.guard.adapters._common import (
     run,
     setup_of,
 )
-from railwright.guard.adapters._relay import Relay
 
 M = TypeVar("M", bound=BaseChatModel)
 Body = dict[str, Any]

@@ -25,6 +25,7 @@ from railwright.guard._chat import REMOVED, ChatOptions
 from railwright.guard._decorators import GuardBlockedError
 from railwright.guard._guard import Guard
 from railwright.guard._places import leaves
+from railwright.guard._relay import Relay
 from railwright.guard.adapters._common import (
     FILTERED,
     Known,
@@ -36,7 +37,6 @@ from railwright.guard.adapters._common import (
     run,
     setup_of,
 )
-from railwright.guard.adapters._relay import Relay
 
 L = TypeVar("L", bound=LLM)
 Body = dict[str, Any]

@@ -45,9 +45,9 @@ from pydantic_ai.usage import RequestUsage
 from railwright.guard._chat import ChatOptions
 from railwright.guard._decorators import GuardBlockedError
 from railwright.guard._guard import Guard
+from railwright.guard._relay import Relay
 from railwright.guard._types import Verdict
 from railwright.guard.adapters._common import Known, OnBlock, Setup, Views, setup_of
-from railwright.guard.adapters._relay import Relay
 
 Body = dict[str, Any]
 

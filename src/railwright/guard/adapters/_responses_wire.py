@@ -8,9 +8,9 @@ from typing import Any
 
 from railwright.guard._chat import ChatGuard
 from railwright.guard._places import leaves
+from railwright.guard._relay import Relay
 from railwright.guard.adapters._chat_wire import model_of, stopped_by
 from railwright.guard.adapters._common import Views
-from railwright.guard.adapters._relay import Relay
 
 Body = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from railwright.guard._chat import ChatGuard
+from railwright.guard._chat import Checks
 from railwright.guard._streams import aclose
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class Relay:
     any text was released at all.
     """
 
-    def __init__(self, chat: ChatGuard) -> None:
+    def __init__(self, chat: Checks) -> None:
         self._chat = chat
         self._streams: dict[Any, Stream] = {}
         self.whole: dict[Any, str] = {}
@@ -27,6 +27,10 @@ class Relay:
     def stopped(self) -> bool:
         """Whether a rule stopped the answer."""
         return self._chat.tally.stopped is not None
+
+    def holds(self) -> bool:
+        """Whether a part of some text was not released yet."""
+        return any(stream.held for stream in self._streams.values())
 
     async def text(self, key: Any, text: str) -> str:
         """Take a piece of the text of a key; return what may go on."""
