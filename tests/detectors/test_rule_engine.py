@@ -4,6 +4,7 @@ import base64
 import sys
 import time
 import urllib.parse
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from railwright.detectors import (
     normalise,
     resolve,
 )
+from railwright.detectors._normalise import Layer, Normal
 from railwright.detectors._rules import Example, examples_of
 
 PACKS = load_packs()
@@ -223,6 +225,25 @@ def test_nested_encodings_stay_within_their_budget() -> None:
     assert sum(len(view.text) for view in views) <= 40 * len(text)
     percent = "%25" * 2000 + "41"
     assert sum(len(view.text) for view in normalise(percent).views()) <= 3 * len(percent)
+
+
+def test_what_is_kept_of_a_text_is_what_is_asked_for() -> None:
+    text = "%61%2Etxt " + base64.b64encode(b"anna.berg@example.org, twice").decode()
+    kinds = (("base64",), ("escapes",), ("base64", "escapes", "hex"))
+    asked = [(first, kind) for first in (0, 9, 10) for kind in kinds]
+
+    def told(layers: Iterable[Layer]) -> list[object]:
+        return [
+            (layer.text, layer.encoding, layer.first, [layer.span(i, i + 1) for i in range(5)])
+            for layer in layers
+        ]
+
+    for first, kind in (*asked, *reversed(asked)):
+        fresh = Normal(text)
+        assert told(normalise(text).views(first, kind)) == told(fresh.views(first, kind))
+        assert told(normalise(text).growing(first)) == told(fresh.growing(first))
+    found = [view.encoding for view in normalise(text).views()]
+    assert set(found) == {"escapes", "base64"}
 
 
 @pytest.mark.parametrize(

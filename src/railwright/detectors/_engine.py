@@ -75,7 +75,7 @@ class RuleEngine:
         plain = Reading(normal.text, normal.data)
         found, encoded = self._read(plain, first)
         # Whether the same may be found twice: in several views, or where characters were folded.
-        twice = normal.text is not text
+        twice = normal.text is not normal.source
         if "_" in normal.text:
             beside = self._emphasised(plain, first)
             found, twice = [*found, *beside], twice or bool(beside)
@@ -160,7 +160,7 @@ class RuleEngine:
         reach = LONGEST_PIECE
         while True:
             first = max(0, size - reach)
-            layers = list(normalise(text[first:]).growing())
+            layers = normalise(text[first:]).growing()
             found = [layer.last_piece() for layer in layers]
             reach *= 2
             # What is written in escapes, or with what nobody sees, takes more of the text.
@@ -176,7 +176,7 @@ class RuleEngine:
         """
         normal = normalise(text)
         first = normal.plain_length(start) if start else 0
-        layers = list(normal.growing(first))
+        layers = normal.growing(first)
         least = len(text)
         spans: list[tuple[int, int]] = []
         for layer in layers:

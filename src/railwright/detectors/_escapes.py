@@ -55,7 +55,12 @@ def read_escapes(group: list[re.Match[str]]) -> Iterator[tuple[str, int, int]]:
         match = group[index]
         code = match.group()
         if _is_byte(code):
-            size, char = _utf8(group, index)
+            first = int(code[-2:], 16)
+            if first < _MANY_BYTES:
+                yield chr(first), match.start(), match.end()
+                index += 1
+                continue
+            size, char = _utf8(group, index, first)
             yield char, match.start(), group[index + size - 1].end()
             index += size
             continue
@@ -75,9 +80,12 @@ def _is_byte(code: str) -> bool:
     return (code[0] == "%" and code[1] != "u") or code[:2] == "\\x"
 
 
-def _utf8(group: list[re.Match[str]], index: int) -> tuple[int, str]:
-    first = int(group[index].group()[-2:], 16)
-    size = 1 if first < 0xC2 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+#: From this byte on a character of UTF-8 takes more than one.
+_MANY_BYTES = 0xC2
+
+
+def _utf8(group: list[re.Match[str]], index: int, first: int) -> tuple[int, str]:
+    size = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
     codes = [m.group() for m in group[index : index + size]]
     if len(codes) == size and all(map(_is_byte, codes)):
         try:

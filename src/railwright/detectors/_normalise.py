@@ -13,7 +13,7 @@ import string
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import NamedTuple, overload
 
@@ -216,12 +216,15 @@ class Normal:
     the decoded layers; ``source`` is the text as given.
     """
 
-    __slots__ = ("_layer", "data", "source", "text")
+    __slots__ = ("_layer", "_texts", "_views", "data", "source", "text")
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.text, self.data = plain_pair(source)
         self._layer: Layer | None = None
+        # The last that was asked for: several engines ask the same of one text.
+        self._texts: tuple[int, list[Layer]] | None = None
+        self._views: tuple[tuple[int, frozenset[str]], list[Layer]] | None = None
 
     @property
     def layer(self) -> Layer:
@@ -238,32 +241,43 @@ class Normal:
         """Return the source span of ``text[start:end]``, which must not be empty."""
         return self.layer.span(start, end)
 
-    def views(self, first: int = 0, kinds: Collection[str] = tuple(ENCODED)) -> Iterator[Layer]:
-        """Yield what the text holds in base64, hex, percent and character escapes, nested.
+    def views(self, first: int = 0, kinds: Collection[str] = tuple(ENCODED)) -> Sequence[Layer]:
+        """Return what the text holds in base64, hex, percent and character escapes, nested.
 
         ``kinds`` are those of ``ENCODED`` that match the plain form, where that is known.
         """
-        unescaped = list(self.texts(first)) if "escapes" in kinds else []
+        key = (first, frozenset(kinds))
+        known = self._views
+        if known is None or known[0] != key:
+            known = self._views = (key, list(self._decoded(first, kinds)))
+        return known[1]
+
+    def _decoded(self, first: int, kinds: Collection[str]) -> Iterator[Layer]:
+        unescaped = self.texts(first) if "escapes" in kinds else ()
         yield from unescaped
         for layer in (self.layer._replace(first=first), *unescaped):
             for found in _runs(layer, ENCODED if layer.encoding else kinds):
                 yield found
                 yield from _nested(found, MAX_DEPTH - 1, BUDGET_FACTOR * len(found.text))
 
-    def growing(self, first: int = 0) -> Iterator[Layer]:
-        """Yield the layers that grow as the text grows: the plain form and those of ``texts``."""
-        yield self.layer._replace(first=first)
-        yield from self.texts(first)
+    def growing(self, first: int = 0) -> list[Layer]:
+        """Return the layers that grow as the text grows: the plain form and those of ``texts``."""
+        return [self.layer._replace(first=first), *self.texts(first)]
 
-    def texts(self, first: int = 0) -> Iterator[Layer]:
-        """Yield the text without its escapes, layer by layer: the views that grow with it."""
+    def texts(self, first: int = 0) -> Sequence[Layer]:
+        """Return the text without its escapes, layer by layer: the views that grow with it."""
+        known = self._texts
+        if known is None or known[0] != first:
+            known = self._texts = (first, self._unescaped(first))
+        return known[1]
+
+    def _unescaped(self, first: int) -> list[Layer]:
         layer = self.layer._replace(first=first)
-        for _ in range(MAX_DEPTH):
-            found = next(_unescaped(layer), None)
-            if found is None:
-                return
-            yield found
-            layer = found
+        found: list[Layer] = []
+        while len(found) < MAX_DEPTH and (layers := list(_unescaped(layer))):
+            layer = layers[0]
+            found.append(layer)
+        return found
 
     def plain_length(self, source_length: int) -> int:
         """Return how many plain characters come from the first ``source_length`` characters."""
@@ -271,6 +285,11 @@ class Normal:
         return len(plain(self.source[:source_length]))
 
 
+#: Texts whose plain form is kept: several engines read the same text one after the other.
+_KEPT = 2
+
+
+@lru_cache(maxsize=_KEPT)
 def normalise(text: str) -> Normal:
     """Return the plain form of ``text`` with the way back to the source.
 
