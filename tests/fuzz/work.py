@@ -14,7 +14,7 @@ from railwright.guard._repair import repair
 
 #: A text beyond the cap of a stream is read otherwise, and less of one is looked at again whole
 #: whenever it has grown by an eighth: these are measured from some caps on.
-FIRST = dict.fromkeys(("check", "stream", "bytes", "guard stream"), 20_000)
+FIRST = dict.fromkeys(("check", "stream", "bytes", "guard stream"), 40_000)
 SCHEMA = {
     "type": "object",
     "properties": {"a": {"type": "string", "maxLength": 10**7}, "b": {"enum": ["x"]}},
