@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from railwright.guard._asgi_wire import (
+    JSON_LINES,
     MAX_BODY,
     App,
     Callers,
@@ -27,6 +28,7 @@ from railwright.guard._asgi_wire import (
     Scope,
     Send,
     SystemOf,
+    UncheckableError,
     admitted,
     checked_texts,
     clean_path,
@@ -138,6 +140,8 @@ class _Reply(Reply):
         self._chat = chat
 
     def _stream(self, kind: bytes) -> Feed | None:
+        if kind.split(b";")[0].strip() in JSON_LINES:  # what is split over two would not be found
+            raise UncheckableError("the reply is a stream of JSON lines, which this API has not,")
         events = kind.startswith(b"text/event-stream")
         return _Events(self._chat, self._send) if events else None
 

@@ -26,6 +26,12 @@ Headers = list[tuple[bytes, bytes]]
 MAX_BODY = 16 << 20
 _SLASHES = re.compile("/+")
 _CHANGED = (b"content-length", b"transfer-encoding", b"etag", b"content-md5", b"digest")
+JSON_LINES = frozenset(
+    f"application/{before}{name}".encode()
+    for name in ("ndjson", "jsonl", "jsonlines")
+    for before in ("", "x-")
+)
+"""Content types of replies that are a JSON value a line."""
 #: Statuses of replies that have no body, and so no length.
 _EMPTY = (204, 304)
 

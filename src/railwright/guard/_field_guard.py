@@ -14,10 +14,8 @@ from railwright.guard._fields import Found, Shape, find, spot
 from railwright.guard._guard import Guard
 from railwright.guard._places import Place
 from railwright.guard._relay import Relay
-from railwright.guard._types import Call, Stage
+from railwright.guard._types import Call
 
-#: Texts beside an answer that repeat in the events of a stream are checked once: short ones.
-_SHORT, _MOST_KEPT = 200, 1000
 #: Digits from which an id of an event could be the number of a card or an account.
 _LONG_ID = 10
 _LINE_END = re.compile(r"[\r\n]+")
@@ -31,7 +29,6 @@ class FieldGuard(Checks):
     def __init__(self, guard: Guard, call: Call, options: ChatOptions, shape: Shape) -> None:
         super().__init__(guard, call, options)
         self.shape = shape
-        self._known: dict[tuple[Stage, str], str] = {}
 
     async def request(self, box: list[Any]) -> bool:
         """Check a request, the value in a box of one; False when it must not go on.
@@ -61,18 +58,6 @@ class FieldGuard(Checks):
         for names in keys:
             names.rename()
         return True
-
-    async def beside(self, place: Place) -> None:
-        """Check a text that no path names; the same short text is checked once."""
-        text = place.text
-        known = self._known.get((place.stage, text))
-        if known is not None:
-            if known != text:
-                place.put(known)
-            return
-        await self.side(place)
-        if len(text) <= _SHORT and len(self._known) < _MOST_KEPT:
-            self._known[place.stage, text] = place.text
 
     async def answer(self, text: str) -> str | None:
         """Check a whole answer that is text; None when it is stopped."""
