@@ -196,6 +196,10 @@ class _Reply(Reply):
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             if failed and self._is_text:  # an error page
                 return status, (await checks.plain(raw.decode("utf-8", "replace"))).encode()
+            if checks.shape.is_text:
+                kind = self._headers.get(b"content-type", b"none").decode("latin-1")
+                told = f"the reply is no text/* in UTF-8 (content-type: {kind})"
+                raise UncheckableError(told) from None
             raise UncheckableError("the reply is no JSON") from None
         if await checks.reply(box):
             return status, msgspec.json.encode(checks.told(box[0]))

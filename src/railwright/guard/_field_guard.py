@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -16,6 +17,9 @@ from railwright.guard._places import Place
 from railwright.guard._relay import Relay
 from railwright.guard._types import Call
 
+_LOG = logging.getLogger("railwright.guard")
+#: Events without a text from which a stream is taken for one whose field has another name.
+_SOME = 3
 #: Digits from which an id of an event could be the number of a card or an account.
 _LONG_ID = 10
 _LINE_END = re.compile(r"[\r\n]+")
@@ -136,6 +140,7 @@ class FieldStream:
         self._shapes: dict[Any, bytes] = {}
         self._last: Any = None
         self._queue: list[_Waiting] = []
+        self._others = 0  # events without a text
         self._passed = b""  # the event before without its text, where all of it could go on
 
     @property
@@ -158,6 +163,7 @@ class FieldStream:
             given, shape = shape, msgspec.json.encode(event)
             self._passed = shape if shape == given else b""
         if not texts:
+            self._others += 1
             return self._later(event)
         out = [item.event for item in self._queue]
         self._queue = []
@@ -168,9 +174,22 @@ class FieldStream:
         rest = await self._relay.end_all()
         if self.stopped:
             return await self._ended(rest)
+        self._told_if_misnamed()
         out = self._with_rest(rest) + [item.event for item in self._queue]
         self._queue = []
         return self._summed(out)
+
+    def _told_if_misnamed(self) -> None:
+        """Log a stream whose events hold no text where the route says that it stands."""
+        if self._last is not None or self._others < _SOME:
+            return
+        paths = ", ".join(".".join(map(str, path)) for path in self._checks.shape.stream)
+        _LOG.warning(
+            "a stream of %d events held no text at %s: each was checked by itself, and what is "
+            "split over two passed; name the field in Fields(stream=...)",
+            self._others,
+            paths,
+        )
 
     def _taken(self, event: Event) -> dict[Any, tuple[Any, Any, str]]:
         """Take the pieces of text out of an event; each by key, with its place."""
