@@ -121,7 +121,8 @@ def test_the_tests_of_a_policy(folder: Path) -> None:
     said = run(folder, "test", "guard.yaml", "--json", code=1)
     found = json.loads(said)
     assert (found["tests"], found["failed"]) == (2, 1)
-    (folder / "none.yaml").write_text("schema: guard/v1\nrules: []\n")
+    rule = "rules: [{id: a, stage: output, detector: leak, action: flag}]\n"
+    (folder / "none.yaml").write_text(f"schema: guard/v1\n{rule}")
     (folder / "guard_tests.jsonl").unlink()
     assert "has no tests" in run(folder, "test", "none.yaml", code=3)
 

@@ -362,7 +362,8 @@ async def test_an_application_that_fails_in_a_stream_is_heard() -> None:
 async def test_events_wait_only_while_text_is_held_back() -> None:
     sent: list[bytes] = []
     events = [{"delta": "Hi"}, *({"audio": n} for n in range(20)), {"done": True}, "[DONE]"]
-    app = made(App(sse(*events, size=15)), STREAM, policy=ONE.format(rule=""))
+    idle = ONE.format(rule="{id: a, stage: input, detector: leak, action: flag}")
+    app = made(App(sse(*events, size=15)), STREAM, policy=idle)
 
     async def receive() -> Any:
         return {"type": "http.request", "body": b'{"question": "hi"}'}

@@ -220,7 +220,8 @@ def test_the_message_is_inherited_and_can_be_replaced() -> None:
     assert own.message == base.message
     assert diff_plans(base, own).settings.keys() == {"id"}
     assert plan("extends: default\nmessage: Stop.\n").message == "Stop."
-    assert plan("rules: []\n").message == "This request was stopped by a safety rule."
+    own = plan("rules: [{id: a, stage: input, detector: secrets, action: flag}]\n")
+    assert own.message == "This request was stopped by a safety rule."
 
 
 def test_names_that_are_not_there_have_a_mend(tmp_path: Path) -> None:

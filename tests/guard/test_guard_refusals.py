@@ -21,6 +21,7 @@ from railwright.guard import (
     Guard,
     GuardError,
     calibrate,
+    default_policy,
     diff_traffic,
     parse_policy,
     read_rows,
@@ -174,6 +175,14 @@ def test_a_slice_that_no_row_has_is_refused(tmp_path: Path) -> None:
         assert caught.value.mend == "did you mean channel?"
     rows = read_rows(path, by=["channel", "lang"], label="benign")
     assert calibrate(guard, rows, 0.05).policy_slices.keys() == {"channel", "lang"}
+
+
+@pytest.mark.parametrize("text", ["id: shop\n", "rules: []\n", "extends: default\noff: [{}]\n"])
+def test_a_policy_without_a_rule_is_refused(text: str) -> None:
+    inherited = ", ".join(rule.id for rule in default_policy().file.rules)
+    found = problem(text.replace("{}", inherited))
+    assert found.code == "no-rules"
+    assert found.mend.startswith("add `extends: default`, rules of your own")
 
 
 @pytest.mark.parametrize("verb", [["check", "--stage", "input"], ["explain"]])

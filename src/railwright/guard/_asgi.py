@@ -9,12 +9,14 @@ Every answer carries ``railwright.guard`` (action, stages), whole answers also t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from railwright.guard._asgi_wire import (
+    JSON_LINES,
     MAX_BODY,
     App,
     Callers,
@@ -27,11 +29,11 @@ from railwright.guard._asgi_wire import (
     Scope,
     Send,
     SystemOf,
+    UncheckableError,
     admitted,
     checked_texts,
     clean_path,
     forwarded_scope,
-    need_guard,
     replayed,
     request_json,
     send_json,
@@ -39,7 +41,8 @@ from railwright.guard._asgi_wire import (
 )
 from railwright.guard._chat import ChatGuard, ChatOptions, refusal_body, refusal_chunks
 from railwright.guard._chat_stream import ChatStream
-from railwright.guard._guard import Guard
+from railwright.guard._guard import Guard, need_guard
+from railwright.guard._types import GuardError
 from railwright.transport import SseParser
 
 PATHS = ("/chat/completions",)
@@ -56,7 +59,8 @@ class GuardMiddleware:
             never by them.
         conversation_header: header that names the conversation, which canary shares go by.
         channel: what rules know as the channel of these requests.
-        call: a function of scope and body that says what is known instead of these headers.
+        call: a function of scope and body, or a coroutine function, that says what is known
+            instead of these headers.
         system: the system prompt that the application adds behind the guard, or a function of scope
             and body that says it. System messages of the request itself need not be named.
         plants: values that no answer may hold (secrets of the prompt, canaries, facts of other
@@ -65,7 +69,7 @@ class GuardMiddleware:
         options: how documents, roles and streams are treated, and what clients are told.
 
     Raises:
-        GuardError: ``guard`` is a path, or ``plants`` no list of texts.
+        GuardError: a setting cannot be used as it is.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword a setting
@@ -85,7 +89,7 @@ class GuardMiddleware:
     ) -> None:
         need_guard(guard)
         self.app, self.guard = app, guard
-        self._paths, self._max_body = tuple(paths), max_body
+        self._paths, self._max_body = _ends(paths), max_body
         self._callers = Callers(tenant_header, conversation_header, channel, call, system, plants)
         self._options = options or ChatOptions()
 
@@ -97,7 +101,7 @@ class GuardMiddleware:
 
         async def check(raw: bytes) -> tuple[ChatGuard, dict[str, Any], bool]:
             body = _request_body(scope, raw)
-            chat = ChatGuard(self.guard, self._callers.known(scope, body), self._options)
+            chat = ChatGuard(self.guard, await self._callers.known(scope, body), self._options)
             return chat, body, await chat.request(body)
 
         checked = await admitted(receive, send, self._max_body, check)
@@ -120,6 +124,17 @@ class GuardMiddleware:
         return clean_path(scope).endswith(self._paths)
 
 
+def _ends(paths: Sequence[str]) -> tuple[str, ...]:
+    """The ends of paths that are guarded; what would guard none, or every one, is refused."""
+    mend = 'write paths=["/chat/completions"], ends of paths'
+    if isinstance(paths, str) or not paths:
+        raise GuardError("paths is a list of the paths that are guarded", mend)
+    for path in paths:
+        if not path.strip("/") or re.search(r"[*{}?#\s]|//", path):
+            raise GuardError(f"paths: {path!r} is no path", mend)
+    return tuple(path.rstrip("/") for path in paths)
+
+
 def _request_body(scope: Scope, raw: bytes) -> dict[str, Any]:
     body = request_json(scope, raw)
     if not isinstance(body, dict):
@@ -138,6 +153,8 @@ class _Reply(Reply):
         self._chat = chat
 
     def _stream(self, kind: bytes) -> Feed | None:
+        if kind.split(b";")[0].strip() in JSON_LINES:  # what is split over two would not be found
+            raise UncheckableError("the reply is a stream of JSON lines, which this API has not,")
         events = kind.startswith(b"text/event-stream")
         return _Events(self._chat, self._send) if events else None
 

@@ -33,7 +33,6 @@ from railwright.guard._asgi_wire import (
     admitted,
     clean_path,
     forwarded_scope,
-    need_guard,
     replayed,
     request_json,
     send_body,
@@ -42,7 +41,7 @@ from railwright.guard._asgi_wire import (
 from railwright.guard._chat import ChatOptions
 from railwright.guard._field_guard import Event, FieldGuard
 from railwright.guard._fields import Fields, Shape
-from railwright.guard._guard import Guard
+from railwright.guard._guard import Guard, need_guard
 from railwright.guard._types import GuardError
 
 METHODS = ("POST", "PUT", "PATCH")
@@ -64,7 +63,8 @@ class FieldGuardMiddleware:
             never by them.
         conversation_header: header that names the conversation, which canary shares go by.
         channel: what rules know as the channel of these requests.
-        call: a function of scope and body that says what is known instead of these headers.
+        call: a function of scope and body, or a coroutine function, that says what is known
+            instead of these headers.
         system: the system prompt of the application, or a function of scope and body that says it.
         plants: values that no answer may hold (secrets of the prompt, canaries, facts of other
             tenants), or such a function.
@@ -109,7 +109,7 @@ class FieldGuardMiddleware:
 
         async def check(raw: bytes) -> tuple[FieldGuard, list[Any], bool]:
             box = [_request_value(scope, raw)]
-            call = self._callers.known(scope, box[0])
+            call = await self._callers.known(scope, box[0])
             checks = FieldGuard(self.guard, call, self._options, shape)
             return checks, box, await checks.request(box)
 
@@ -196,6 +196,10 @@ class _Reply(Reply):
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             if failed and self._is_text:  # an error page
                 return status, (await checks.plain(raw.decode("utf-8", "replace"))).encode()
+            if checks.shape.is_text:
+                kind = self._headers.get(b"content-type", b"none").decode("latin-1")
+                told = f"the reply is no text/* in UTF-8 (content-type: {kind})"
+                raise UncheckableError(told) from None
             raise UncheckableError("the reply is no JSON") from None
         if await checks.reply(box):
             return status, msgspec.json.encode(checks.told(box[0]))

@@ -8,17 +8,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from railwright.guard._asgi_wire import Send
+from railwright.guard._asgi_wire import JSON_LINES, Send
 from railwright.guard._field_guard import Event, FieldGuard, FieldStream, Raw
 from railwright.guard._fields import TEXT_DATA, Shape
 from railwright.guard._stream import ByteStream
 from railwright.transport import SseReader
 
-_JSON_LINES = frozenset(
-    f"application/{before}{name}".encode()
-    for name in ("ndjson", "jsonl", "jsonlines")
-    for before in ("", "x-")
-)
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -120,7 +115,7 @@ def codec_of(shape: Shape, kind: bytes, *, anywhere: bool = False) -> Codec | No
     for name in names if anywhere else names[:1]:
         if name == SseCodec.kind:
             return TextSseCodec(shape.fields.stream_end) if shape.is_text else SseCodec()
-        if name in _JSON_LINES and not shape.is_text:
+        if name in JSON_LINES and not shape.is_text:
             return LineCodec(name)
     return None
 

@@ -6,7 +6,7 @@ import re
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from os import PathLike, fspath
+from inspect import isawaitable
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -26,6 +26,12 @@ Headers = list[tuple[bytes, bytes]]
 MAX_BODY = 16 << 20
 _SLASHES = re.compile("/+")
 _CHANGED = (b"content-length", b"transfer-encoding", b"etag", b"content-md5", b"digest")
+JSON_LINES = frozenset(
+    f"application/{before}{name}".encode()
+    for name in ("ndjson", "jsonl", "jsonlines")
+    for before in ("", "x-")
+)
+"""Content types of replies that are a JSON value a line."""
 #: Statuses of replies that have no body, and so no length.
 _EMPTY = (204, 304)
 
@@ -45,16 +51,10 @@ class UncheckableError(Exception):
     """A reply that cannot be checked: the client gets status 502 in its place."""
 
 
-CallOf = Callable[[Scope, Any], Call]
-SystemOf = Callable[[Scope, Any], str]
-PlantsOf = Callable[[Scope, Any], Sequence[str]]
 T = TypeVar("T")
-
-
-def need_guard(guard: object) -> None:
-    """Raise GuardError where a path stands in the place of a guard."""
-    if isinstance(guard, str | PathLike):
-        raise GuardError(f'guard is a Guard, no path; use Guard.load("{fspath(guard)}")')
+CallOf = Callable[[Scope, Any], Call | Awaitable[Call]]
+SystemOf = Callable[[Scope, Any], str | Awaitable[str]]
+PlantsOf = Callable[[Scope, Any], Sequence[str] | Awaitable[Sequence[str]]]
 
 
 class Callers:
@@ -71,23 +71,35 @@ class Callers:
     ) -> None:
         self._tenant, self._conversation = tenant_header.lower(), conversation_header.lower()
         self._channel, self._call_of, self._system = channel, call, system
+        if call is not None and not callable(call):
+            raise GuardError("call is a function of scope and body", "call=lambda scope, body: ...")
+        if not callable(system):
+            _prompt(system)
         if not callable(plants):
             text_list("plants", plants or ())
         self._plants = plants
 
-    def known(self, scope: Scope, body: Any) -> Call:
-        """Return the call of a request, with system prompt and planted values."""
-        call, system, plants = self._call(scope, body), self._system, self._plants
-        told = system if isinstance(system, str) else system(scope, body)
-        own = plants(scope, body) if callable(plants) else plants
+    async def known(self, scope: Scope, body: Any) -> Call:
+        """Return the call of a request, with system prompt and planted values.
+
+        Raises:
+            GuardError: a function of the application gave something else.
+        """
+        call, system, plants = await self._call(scope, body), self._system, self._plants
+        told = await _given(system(scope, body)) if callable(system) else system
+        own = await _given(plants(scope, body)) if callable(plants) else plants
         if not (told or own):
             return call
-        known = "\n\n".join(text for text in (call.system, told) if text)
-        return msgspec.structs.replace(call, system=known, plants=(*call.plants, *own))
+        known = "\n\n".join(text for text in (call.system, _prompt(told)) if text)
+        values = text_list("plants", own or ())
+        return msgspec.structs.replace(call, system=known, plants=(*call.plants, *values))
 
-    def _call(self, scope: Scope, body: Any) -> Call:
+    async def _call(self, scope: Scope, body: Any) -> Call:
         if self._call_of is not None:
-            return self._call_of(scope, body)
+            call = await _given(self._call_of(scope, body))
+            if not isinstance(call, Call):
+                raise GuardError(f"call gives a Call, not {type(call).__name__}")
+            return call
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
         return Call(
             tenant=headers.get(self._tenant, ""),
@@ -95,6 +107,17 @@ class Callers:
             conversation=headers.get(self._conversation, ""),
             request=headers.get("x-request-id") or uuid.uuid4().hex,
         )
+
+
+async def _given(value: Any) -> Any:
+    """What a function of the application gives, awaited where it is a coroutine."""
+    return await value if isawaitable(value) else value
+
+
+def _prompt(value: Any) -> str:
+    if value is not None and not isinstance(value, str):
+        raise GuardError(f"system is a text (str), not {type(value).__name__}")
+    return value or ""
 
 
 def clean_path(scope: Scope) -> str:

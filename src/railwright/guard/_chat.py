@@ -18,18 +18,21 @@ from railwright.guard._places import (
     calls_of,
     choice_texts,
     dicts,
+    envelope_texts,
     leaves,
     message_texts,
     reply_texts,
     side_texts,
 )
-from railwright.guard._types import Action, Call, GuardError, Verdict
+from railwright.guard._types import Action, Call, GuardError, Stage, Verdict
 
 REMOVED = "[removed by a safety rule]"
 """Stands for an untrusted text (document, tool result) that was stopped."""
 SYSTEM_ROLES = ("system", "developer")
 _UNTRUSTED = ("retrieved", "tool_result")
 FILTERED = "content_filter"
+#: Texts beside an answer that repeat in the events of a stream are checked once: short ones.
+_SHORT, _MOST_KEPT = 200, 1000
 
 
 class ChatOptions(msgspec.Struct, frozen=True):
@@ -122,6 +125,7 @@ class Checks:
     def __init__(self, guard: Guard, call: Call, options: ChatOptions) -> None:
         self.guard, self.call, self.options = guard, call, options
         self.tally = Tally(options)
+        self._known: dict[tuple[Stage, str], str] = {}
 
     async def tool_call(self, function: dict[str, Any]) -> bool:
         """Check the arguments of one tool call in place; False when it is stopped."""
@@ -137,6 +141,18 @@ class Checks:
         text = REMOVED if verdict.blocked else verdict.text
         if text != place.text:  # a number that is read as text stays a number
             place.put(text)
+
+    async def beside(self, place: Place) -> None:
+        """Do as ``side``; the same short text is checked once."""
+        text = place.text
+        known = self._known.get((place.stage, text))
+        if known is not None:
+            if known != text:
+                place.put(known)
+            return
+        await self.side(place)
+        if len(text) <= _SHORT and len(self._known) < _MOST_KEPT:
+            self._known[place.stage, text] = place.text
 
     async def plain(self, text: str) -> str:
         """Check a text that is no chat completion, such as an error page."""
@@ -231,7 +247,13 @@ class ChatGuard(Checks):
                 await self._choice(choice, message)
             for place in choice_texts(choice):
                 await self.side(place)
+        await self.envelope(body)
         return self.tally.told(body)
+
+    async def envelope(self, body: dict[str, Any]) -> None:
+        """Check in place what a reply, or a chunk of one, holds beside its choices."""
+        for place in envelope_texts(body):
+            await self.beside(place)
 
     async def _choice(self, choice: dict[str, Any], message: dict[str, Any]) -> None:
         arguments = calls_of(message)

@@ -142,6 +142,7 @@ class ChatStream:
             for place in leaves(chunk, "output"):
                 await self._chat.side(place)
             return [chunk]
+        await self._chat.envelope(chunk)
         self._head = {k: v for k, v in chunk.items() if k not in ("choices", "usage")}
         incoming = dicts(chunk["choices"])
         if not incoming:

@@ -127,6 +127,9 @@ class _Compiler:
                 message = f"`off` names no inherited rule: {name}"
                 self.complain("unknown-rule", message, _mend_off(name, inherited), "off", place)
         chosen.update(own)
+        if not chosen and not self.problems:
+            mend = "add `extends: default`, rules of your own, or both"
+            self.complain("no-rules", "the policy has no rule, so every text would pass", mend)
         self._used(entry for entry, _ in chosen.values())
         found = [self.rule(entry, place) for entry, place in chosen.values() if self._here(entry)]
         return [rule for rule in found if rule is not None]

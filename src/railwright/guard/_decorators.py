@@ -7,7 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
-from railwright.guard._types import Call, Stage, Verdict
+from railwright.guard._guard import call_of, need_guard
+from railwright.guard._types import Call, GuardError, Stage, Verdict
 
 if TYPE_CHECKING:
     from railwright.guard._guard import Guard
@@ -48,10 +49,20 @@ def guarded(
     caller gets.
 
     Raises:
-        TypeError: the function has no such parameter, or (when called) the value is no text.
+        TypeError: the function has no such parameter, it is a generator, or (when called) the value
+            is no text.
+        GuardError: there is no such ``on_block`` or stage, or ``guard`` is no guard.
     """
+    need_guard(guard)
+    if on_block not in ("raise", "message"):
+        raise GuardError(f"on_block cannot be {on_block!r}", "use 'raise' or 'message'")
+    for stage in (stage_in, stage_out):
+        if stage is not None:
+            call_of(stage, None, {})
 
     def decorate(function: F) -> F:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"{function!r} gives pieces; feed them to guard.stream()")
         parameters = list(inspect.signature(function).parameters)
         name = argument or (parameters[0] if parameters else "")
         if stage_in is not None and name not in parameters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,10 +15,11 @@ from railwright.guard._fields import Found, Shape, find, spot
 from railwright.guard._guard import Guard
 from railwright.guard._places import Place
 from railwright.guard._relay import Relay
-from railwright.guard._types import Call, Stage
+from railwright.guard._types import Call
 
-#: Texts beside an answer that repeat in the events of a stream are checked once: short ones.
-_SHORT, _MOST_KEPT = 200, 1000
+_LOG = logging.getLogger("railwright.guard")
+#: Events without a text from which a stream is taken for one whose field has another name.
+_SOME = 3
 #: Digits from which an id of an event could be the number of a card or an account.
 _LONG_ID = 10
 _LINE_END = re.compile(r"[\r\n]+")
@@ -31,7 +33,6 @@ class FieldGuard(Checks):
     def __init__(self, guard: Guard, call: Call, options: ChatOptions, shape: Shape) -> None:
         super().__init__(guard, call, options)
         self.shape = shape
-        self._known: dict[tuple[Stage, str], str] = {}
 
     async def request(self, box: list[Any]) -> bool:
         """Check a request, the value in a box of one; False when it must not go on.
@@ -61,18 +62,6 @@ class FieldGuard(Checks):
         for names in keys:
             names.rename()
         return True
-
-    async def beside(self, place: Place) -> None:
-        """Check a text that no path names; the same short text is checked once."""
-        text = place.text
-        known = self._known.get((place.stage, text))
-        if known is not None:
-            if known != text:
-                place.put(known)
-            return
-        await self.side(place)
-        if len(text) <= _SHORT and len(self._known) < _MOST_KEPT:
-            self._known[place.stage, text] = place.text
 
     async def answer(self, text: str) -> str | None:
         """Check a whole answer that is text; None when it is stopped."""
@@ -151,6 +140,7 @@ class FieldStream:
         self._shapes: dict[Any, bytes] = {}
         self._last: Any = None
         self._queue: list[_Waiting] = []
+        self._others = 0  # events without a text
         self._passed = b""  # the event before without its text, where all of it could go on
 
     @property
@@ -173,6 +163,7 @@ class FieldStream:
             given, shape = shape, msgspec.json.encode(event)
             self._passed = shape if shape == given else b""
         if not texts:
+            self._others += 1
             return self._later(event)
         out = [item.event for item in self._queue]
         self._queue = []
@@ -183,9 +174,22 @@ class FieldStream:
         rest = await self._relay.end_all()
         if self.stopped:
             return await self._ended(rest)
+        self._told_if_misnamed()
         out = self._with_rest(rest) + [item.event for item in self._queue]
         self._queue = []
         return self._summed(out)
+
+    def _told_if_misnamed(self) -> None:
+        """Log a stream whose events hold no text where the route says that it stands."""
+        if self._last is not None or self._others < _SOME:
+            return
+        paths = ", ".join(".".join(map(str, path)) for path in self._checks.shape.stream)
+        _LOG.warning(
+            "a stream of %d events held no text at %s: each was checked by itself, and what is "
+            "split over two passed; name the field in Fields(stream=...)",
+            self._others,
+            paths,
+        )
 
     def _taken(self, event: Event) -> dict[Any, tuple[Any, Any, str]]:
         """Take the pieces of text out of an event; each by key, with its place."""

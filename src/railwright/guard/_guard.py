@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from os import PathLike, fspath
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -101,10 +102,14 @@ class Guard:
                 counts every finding.
 
         Raises:
-            GuardError: there is no such tier or mode, or the key of the variable is too short.
+            GuardError: there is no such tier or mode, the key of the variable is too short, or
+                ``policy`` is a path.
             ManifestError: the policy cannot be used at this tier.
             MissingExtraError: a detector needs packages that are not installed.
         """
+        if isinstance(policy, str | PathLike):
+            mend = f'use Guard.load("{fspath(policy)}")'
+            raise GuardError("policy is what load_policy gives, no path", mend)
         if mode not in ("enforce", "shadow"):
             raise GuardError(f"there is no mode {mode!r}; modes are enforce, shadow")
         self._tier, self._mode, self._path = tier, mode, path
@@ -281,6 +286,15 @@ class Guard:
         if self._sink is not None:
             self._sink(verdict, text, call, self._key)
         return verdict
+
+
+def need_guard(guard: object) -> None:
+    """Raise GuardError where something else stands in the place of a guard."""
+    if isinstance(guard, str | PathLike):
+        raise GuardError(f'guard is a Guard, no path; use Guard.load("{fspath(guard)}")')
+    if not isinstance(guard, Guard):
+        mend = "use Guard.load(path) or Guard.default()"
+        raise GuardError(f"guard is a Guard, not {type(guard).__name__}", mend)
 
 
 def call_of(stage: Stage, call: Call | None, about: dict[str, Any]) -> Call:

@@ -23,6 +23,8 @@ ARGUMENTS = ("arguments", "input")
 #: Numbers from here on are read as text: cards and accounts, but no times in seconds.
 _LONG, _LONGEST = 10**11, 10**30
 _KNOWN = frozenset({"role", "id", "type", "name", "index", "tool_calls", "function_call"})
+_ENVELOPE = frozenset({"id", "object", "model", "system_fingerprint", "service_tier"})
+"""Fields of a reply whose single words are names of the API."""
 _PART_TEXTS = ("text", "refusal", "value")
 """Where a part of a message's content holds its text."""
 _BESIDE = ("annotations", "citations", "logprobs")
@@ -319,6 +321,16 @@ def side_texts(message: dict[str, Any]) -> Iterator[Place]:
             yield Place("output", message, key)
         elif isinstance(value, dict | list):
             yield from leaves(value, "output")
+
+
+def envelope_texts(body: dict[str, Any]) -> Iterator[Place]:
+    """Yield what a reply holds beside its choices, such as the sources that an answer rests on."""
+    for key, value in body.items():
+        if isinstance(value, str) and value:
+            if key not in _ENVELOPE or len(value.split(None, 1)) > 1:
+                yield Place("output", body, key)
+        elif isinstance(value, dict | list) and key != "choices":
+            yield from (p for p in leaves(value, "output") if not is_media(p.key, p.text))
 
 
 def choice_texts(choice: dict[str, Any]) -> Iterator[Place]:

@@ -34,6 +34,8 @@ class GuardError(Exception):
     def __init__(self, message: str, mend: str = "") -> None:
         super().__init__(message)
         self.mend = mend
+        if mend:
+            self.add_note(f"-> {mend}")  # a traceback shows it, the message stays as it is
 
 
 def need_text(text: object) -> None:
@@ -70,6 +72,10 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
         updated: when the text was last changed, as an ISO 8601 date or time.
         owner: tenant that the text belongs to.
         meta: anything else that conditions (``when:``) speak about, as ``meta.NAME``.
+
+    Raises:
+        GuardError: a field is of another kind: one text where several are meant would be read
+            letter by letter, and a tenant that is a number is none that rules are bound to.
     """
 
     tenant: str = ""
@@ -88,6 +94,18 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     owner: str = ""
     meta: Mapping[str, Any] = {}
 
+    def __post_init__(self) -> None:
+        """Refuse what detectors and conditions would read as something else."""
+        for name in _LISTS:
+            value: object = getattr(self, name)
+            if not isinstance(value, tuple | list):
+                raise GuardError(f"{name} is a list of texts", f"write {name}=[...]")
+        for name in _TEXTS:
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                mend = f'write {name}="..."; leave it out where it is not known'
+                raise GuardError(f"{name} is a text (str), not {type(value).__name__}", mend)
+
     def context(self) -> Context:
         """What detectors are told."""
         return Context(
@@ -104,6 +122,8 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
 
+_LISTS = ("passages", "plants", "reference")
+_TEXTS = tuple(name for name in Call.__struct_fields__ if name not in (*_LISTS, "meta"))
 NO_CALL = Call()
 
 
