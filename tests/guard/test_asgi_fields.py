@@ -348,7 +348,7 @@ async def test_text_routes() -> None:
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
-        (b"", {}, 400),
+        (b" ", {}, 400),
         (b"{", {}, 400),
         (b"question=hi", {}, 400),
         (b'{"question": "\xff"}', {}, 400),
@@ -371,6 +371,17 @@ async def test_what_cannot_be_checked_is_refused(body: bytes, headers: Any, stat
     answer = await ask(middleware, body, headers=given)
     assert (answer.status_code, app.seen) == (status, [])
     assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_request_without_a_body_holds_nothing_to_check() -> None:
+    seen: list[bytes] = []
+
+    async def again(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((await receive())["body"])
+        await JSONResponse({"answer": KEY})(scope, receive, send)
+
+    assert (await ask(made(again), b"")).json()["answer"] == "No keys here."
+    assert seen == [b""]
 
 
 async def test_duplicate_keys_cannot_hide_a_text() -> None:

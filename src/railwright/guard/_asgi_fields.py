@@ -107,8 +107,12 @@ class FieldGuardMiddleware:
             await self.app(scope, receive, send)
             return
 
+        empty = False
+
         async def check(raw: bytes) -> tuple[FieldGuard, list[Any], bool]:
-            box = [_request_value(scope, raw)]
+            nonlocal empty
+            empty = not raw
+            box = [None if empty else _request_value(scope, raw)]
             call = await self._callers.known(scope, box[0])
             checks = FieldGuard(self.guard, call, self._options, shape)
             return checks, box, await checks.request(box)
@@ -120,7 +124,7 @@ class FieldGuardMiddleware:
         if not allowed:
             await _send_refusal(send, scope, checks, box[0])
             return
-        forwarded = msgspec.json.encode(box[0])
+        forwarded = b"" if empty else msgspec.json.encode(box[0])
         await self.app(
             forwarded_scope(scope, len(forwarded)),
             replayed(forwarded, receive),
