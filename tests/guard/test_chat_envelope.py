@@ -62,7 +62,9 @@ async def test_images_beside_an_answer_stay_and_names_of_the_api_are_not_asked_a
 async def test_what_chunks_hold_beside_their_choices_is_checked_once_each() -> None:
     seen: list[str] = []
     cited = [f"see {IBAN}"]
-    pieces = [{"index": 0, "delta": {"content": c}, "finish_reason": None} for c in "Hello!"]
+    pieces: list[dict[str, Any]] = [
+        {"index": 0, "delta": {"content": c}, "finish_reason": None} for c in "Hello!"
+    ]
     pieces.append({"index": 0, "delta": {}, "finish_reason": "stop"})
     events = [{"id": "1", "choices": [piece], "citations": cited} for piece in pieces]
     events.append({"id": "1", "choices": [], "citations": cited})
