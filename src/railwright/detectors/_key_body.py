@@ -12,6 +12,8 @@ from railwright.detectors._tails import KEY_BODY, Tail
 
 #: Characters between two lines of a body at most, and header lines of a block.
 _MOST_BETWEEN, _MOST_HEADS = 240, 8
+#: What a key that stands as one value in base64 begins with; where one does, another body ends.
+_NEXT = "LS0tLS1CRUdJTiB"
 #: How far any of the expressions below looks on from a place; a tag may be long.
 _AHEAD, _TAG_AHEAD, _HEAD_AHEAD = 64, 128, 220
 
@@ -157,6 +159,10 @@ def _ends(text: str, at: int) -> bool:
 
 def key_body(text: str, at: int) -> Tail:
     """Return where the body ends that begins at a place of a text, after the header."""
-    body = _Body(text[at : at + KEY_BODY])
+    window = text[at : at + KEY_BODY]
+    # Else rows of such keys would each hold all that follow, and be read as often.
+    ahead, another, _ = window.partition(_NEXT)
+    body = _Body(ahead)
     body.read()
-    return Tail(at + body.end, body.size < KEY_BODY and body.seen > body.size)
+    unsure = not another and len(window) < KEY_BODY
+    return Tail(at + body.end, unsure and body.seen > body.size)
