@@ -22,7 +22,7 @@ _AHEAD, _TAG_AHEAD, _HEAD_AHEAD = 64, 128, 220
 _MARKS = (
     r"[\s>#*;|\"'`,()\[\]{}:.!~%&^@$_\u00b7\u2022\u2500-\u259f]"
     r"|\\+(?:[nrt]|u000[adAD]|x0[adAD])?"
-    r"|-{1,3}(?!-)|-(?=-----END )"
+    r"|-{1,3}(?!-)|-(?=-----END[ +])"
     r"|/{2,4}(?=\s)|/\*|/(?=\s)|\+(?=[\s\"'`])"
     r"|</?[A-Za-z][^<>\n]{0,110}>|<!--|<{2,3}(?=[\s\"'])"
     r"|[0-9]{1,5}(?=[\s.:)|\]>,<\u2500-\u259f-])"
@@ -42,13 +42,13 @@ _line_gap = re.compile(rf"(?:{_MARKS}{_NAMES}|{_NAME}:(?=\s))*+").match
 # line; on one line with others, to the next of them or to the base64.
 _VALUE = r"(?:[^\n\r<\"\\'-]|'(?=\w)|-(?!--))"
 _head = re.compile(
-    r"Proc-Type: ?4, ?ENCRYPTED|DEK-Info: ?[A-Z0-9-]{3,30}, ?(?:[0-9A-F]{32}|[0-9A-F]{16})"
-    r"|[A-Z][A-Za-z]{1,15}(?:-[A-Za-z]{1,15}){0,2}: "
+    r"Proc-Type:[ +]?4, ?ENCRYPTED|DEK-Info:[ +]?[A-Z0-9-]{3,30}, ?(?:[0-9A-F]{32}|[0-9A-F]{16})"
+    r"|[A-Z][A-Za-z]{1,15}(?:-[A-Za-z]{1,15}){0,2}:[ +]"
     rf"(?:{_VALUE}{{1,100}}(?=[\n\r<\"\\]|'(?!\w)|\Z)"
     rf"|{_VALUE}{{1,100}}?(?=[A-Za-z0-9+/]{{48}}|[ ,]?(?:Version|Comment|Charset|Hash): ))"
 ).match
 _head_begun = re.compile(r"[A-Z][A-Za-z-]{1,48}:").match
-_footer = re.compile(r"-----END [A-Z0-9 ]{1,40}-----").match
+_footer = re.compile(r"-----END[ +][A-Z0-9 +]{1,40}-----").match
 # A line of base64, not a word: 16 characters and a digit, or 32 and a capital; else a doubtful one.
 _line = re.compile(
     r"(?=[A-Za-z0-9+/=]{16})"
