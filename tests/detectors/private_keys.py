@@ -7,6 +7,7 @@ import json
 import random
 import string
 from collections.abc import Callable
+from urllib.parse import quote_plus
 
 _BASE64 = string.ascii_letters + string.digits + "+/"
 #: What stands before PRIVATE KEY, and the header lines.
@@ -107,6 +108,7 @@ FORMS: dict[str, Callable[[list[str]], str]] = {
     "hard spaces": _each("&nbsp;&nbsp;{}"),
     "numeric entity": _joined("&#10;"),
     "percent": _percent,
+    "form": lambda lines: quote_plus("\n".join(lines)),
     "escaped": _joined("\\n"),
     "escaped twice": _joined("\\\\n"),
     "escaped CRLF": _joined("\\r\\n"),

@@ -118,6 +118,7 @@ def test_without_the_engine_a_key_is_found_whole_too() -> None:
 
 _LINES = "\n".join(block(random.Random(5), rows=2))
 _BITS = st.one_of(
+    st.sampled_from(["LS0tLS1CRUdJTiB", "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t"]),
     st.sampled_from(
         ["\n", "\\n", "\n> ", '",\n "', "<br>", "<span class='a", "</p><p>", " + ", "// ", "# 12 "]
     ),
@@ -236,6 +237,23 @@ def test_time_grows_with_the_length_alone(name: str) -> None:
     make = GROWING[name]
     assert growth(engine().scan, make, 4000) <= MOST
     assert growth(engine().safe_cut, make, 4000) <= MOST
+
+
+BASE64_HEADER = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t"
+
+
+def test_keys_in_base64_each_end_where_the_next_begins() -> None:
+    body = "aB3x" * 20
+    keys = [BASE64_HEADER + body, BASE64_HEADER + body + "=="]
+    assert found(" ".join(keys)) == keys
+    for gap in "/+":  # one run of base64
+        assert found(gap.join(keys)) == [gap.join(keys)]
+
+
+@pytest.mark.parametrize("gap", ["\n", "/", " "])
+def test_rows_of_keys_in_base64_are_read_once(gap: str) -> None:
+    unit = BASE64_HEADER + gap
+    assert growth(lambda text: redact_whole(engine(), text), lambda n: unit * n, 450) <= MOST
 
 
 def test_a_header_costs_no_more_than_reading_its_body() -> None:

@@ -12,6 +12,8 @@ from railwright.detectors._tails import KEY_BODY, Tail
 
 #: Characters between two lines of a body at most, and header lines of a block.
 _MOST_BETWEEN, _MOST_HEADS = 240, 8
+#: What a key that stands as one value in base64 begins with; where one does, another body ends.
+_NEXT = "LS0tLS1CRUdJTiB"
 #: How far any of the expressions below looks on from a place; a tag may be long.
 _AHEAD, _TAG_AHEAD, _HEAD_AHEAD = 64, 128, 220
 
@@ -20,7 +22,7 @@ _AHEAD, _TAG_AHEAD, _HEAD_AHEAD = 64, 128, 220
 _MARKS = (
     r"[\s>#*;|\"'`,()\[\]{}:.!~%&^@$_\u00b7\u2022\u2500-\u259f]"
     r"|\\+(?:[nrt]|u000[adAD]|x0[adAD])?"
-    r"|-{1,3}(?!-)|-(?=-----END )"
+    r"|-{1,3}(?!-)|-(?=-----END[ +])"
     r"|/{2,4}(?=\s)|/\*|/(?=\s)|\+(?=[\s\"'`])"
     r"|</?[A-Za-z][^<>\n]{0,110}>|<!--|<{2,3}(?=[\s\"'])"
     r"|[0-9]{1,5}(?=[\s.:)|\]>,<\u2500-\u259f-])"
@@ -40,13 +42,13 @@ _line_gap = re.compile(rf"(?:{_MARKS}{_NAMES}|{_NAME}:(?=\s))*+").match
 # line; on one line with others, to the next of them or to the base64.
 _VALUE = r"(?:[^\n\r<\"\\'-]|'(?=\w)|-(?!--))"
 _head = re.compile(
-    r"Proc-Type: ?4, ?ENCRYPTED|DEK-Info: ?[A-Z0-9-]{3,30}, ?(?:[0-9A-F]{32}|[0-9A-F]{16})"
-    r"|[A-Z][A-Za-z]{1,15}(?:-[A-Za-z]{1,15}){0,2}: "
+    r"Proc-Type:[ +]?4, ?ENCRYPTED|DEK-Info:[ +]?[A-Z0-9-]{3,30}, ?(?:[0-9A-F]{32}|[0-9A-F]{16})"
+    r"|[A-Z][A-Za-z]{1,15}(?:-[A-Za-z]{1,15}){0,2}:[ +]"
     rf"(?:{_VALUE}{{1,100}}(?=[\n\r<\"\\]|'(?!\w)|\Z)"
     rf"|{_VALUE}{{1,100}}?(?=[A-Za-z0-9+/]{{48}}|[ ,]?(?:Version|Comment|Charset|Hash): ))"
 ).match
 _head_begun = re.compile(r"[A-Z][A-Za-z-]{1,48}:").match
-_footer = re.compile(r"-----END [A-Z0-9 ]{1,40}-----").match
+_footer = re.compile(r"-----END[ +][A-Z0-9 +]{1,40}-----").match
 # A line of base64, not a word: 16 characters and a digit, or 32 and a capital; else a doubtful one.
 _line = re.compile(
     r"(?=[A-Za-z0-9+/=]{16})"
@@ -157,6 +159,10 @@ def _ends(text: str, at: int) -> bool:
 
 def key_body(text: str, at: int) -> Tail:
     """Return where the body ends that begins at a place of a text, after the header."""
-    body = _Body(text[at : at + KEY_BODY])
+    window = text[at : at + KEY_BODY]
+    # Else rows of such keys would each hold all that follow, and be read as often.
+    ahead, another, _ = window.partition(_NEXT)
+    body = _Body(ahead)
     body.read()
-    return Tail(at + body.end, body.size < KEY_BODY and body.seen > body.size)
+    unsure = not another and len(window) < KEY_BODY
+    return Tail(at + body.end, unsure and body.seen > body.size)

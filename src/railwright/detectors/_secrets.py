@@ -89,7 +89,7 @@ _FORMATS = (
     _format("age-key", r"\bAGE-SECRET-KEY-1[A-Z0-9]{58}\b"),
     _Format(
         "private-key",
-        re.compile(r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"),
+        re.compile(r"-----BEGIN[ +](?:[A-Z0-9]{2,12}[ +]){0,3}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----"),
         tail="key-body",
     ),
     _format(
