@@ -395,14 +395,18 @@ def _run(source: random.Random) -> Input:
     for _ in range(source.choice((1, 1, 2))):
         value = source.choice(values())
         write = DISGUISES[source.choice(("plain", "plain", "percent", "html"))]
+        written = write(value.secret, source)
         before, secret, after = (
-            _thirds(part)
-            for part in (NEUTRAL[1] + value.before, write(value.secret, source), value.after + "; ")
+            _thirds(part) for part in (NEUTRAL[1] + value.before, written, value.after + "; ")
         )
         text += encode(_filler(source))
         if len(secret) <= _IN_RUN:
             alone = " ".join(("x:", encode(before + secret + after), "."))
-            held.append(Planted(name, value, alone, encode(secret), len(text + encode(before))))
+            hidden = encode(secret)
+            # The spaces that fill it up are none of it: they may stand in the next piece.
+            size = -(-len(hidden) * len(written.encode("utf-8", "replace")) // len(secret))
+            place = len(text + encode(before))
+            held.append(Planted(name, value, alone, hidden[:size], place))
         text += encode(before + secret + after)
     text += encode(_filler(source)) + source.choice(("", "==", " .", "0", "%", "z"))
     return Input("run", text, tuple(held))
