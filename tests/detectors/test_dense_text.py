@@ -11,7 +11,7 @@ import pytest
 import re2
 
 from railwright.detectors import Rule, load_packs
-from railwright.detectors._checksums import is_varied, luhn, luhn_of
+from railwright.detectors._checksums import is_varied, luhn, luhn_of, values_in
 from railwright.detectors._emphasis import Beside, without_emphasis
 from railwright.detectors._encoded import BASE64_RUN, stretches
 from railwright.detectors._finder import Finder
@@ -129,14 +129,25 @@ def test_a_second_look_begins_at_the_words_alone_and_misses_nothing() -> None:
     assert looked > 20
 
 
-def test_luhn_on_bytes_is_luhn_on_text() -> None:
+def luhn_by_hand(digits: str) -> bool:
+    doubled = [2 * int(digit) for digit in digits[-2::-2]]
+    return (sum(map(int, digits[-1::-2])) + sum(d - 9 * (d > 9) for d in doubled)) % 10 == 0
+
+
+def test_luhn_on_values_is_luhn_on_text() -> None:
     draw = random.Random(3)
     told = set()
     for _ in range(2000):
         digits = "".join(draw.choices("0123456789", k=draw.randint(1, 20)))
         told.add(luhn(digits))
-        assert luhn_of(digits.encode()) is luhn(digits)
-        assert is_varied(digits.encode()) is (len(set(digits)) > 1)
+        assert (
+            luhn_of(values_in(f"{digits[:3]}- {digits[3:]}"))
+            is luhn(digits)
+            is luhn_by_hand(digits)
+        )
+        assert (
+            is_varied(values_in(digits)) is is_varied(digits) is (digits != digits[0] * len(digits))
+        )
     assert told == {True, False}
 
 

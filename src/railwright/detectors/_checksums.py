@@ -49,28 +49,27 @@ def values(digits: str) -> bytes:
     return bytes(map(int, digits))
 
 
+_NO_DIGITS = bytes(code for code in range(256) if chr(code) not in string.digits)
+
+
+def values_in(text: str) -> bytes:
+    """Return the values of the ASCII digits of a text, whatever else it holds."""
+    return text.encode().translate(_VALUES, _NO_DIGITS)
+
+
 def luhn(digits: str) -> bool:
     """Check ISO/IEC 7812-1 annex B (modulus 10, double-add-double); used by payment cards."""
-    found = values(digits)
+    return luhn_of(values(digits))
+
+
+def luhn_of(found: bytes) -> bool:
+    """Check as ``luhn`` does, given the values of the digits."""
     return (sum(found[-1::-2]) + sum(found[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
-# The same for characters: what the double of a digit comes to is a digit.
-_DOUBLED_DIGITS = bytes(
-    _DOUBLED[code - ord("0")] + ord("0") if chr(code) in string.digits else code
-    for code in range(256)
-)
-
-
-def luhn_of(digits: bytes) -> bool:
-    """Check as ``luhn`` does; ``digits`` are ASCII digits alone."""
-    doubled = digits[-2::-2].translate(_DOUBLED_DIGITS)
-    return (sum(digits[-1::-2]) + sum(doubled) - ord("0") * len(digits)) % 10 == 0
-
-
-def is_varied(digits: bytes) -> bool:
+def is_varied(digits: str | bytes) -> bool:
     """Say whether digits are not all alike."""
-    return digits.count(digits[:1]) < len(digits)
+    return len(set(digits)) > 1
 
 
 # A letter to its number, from 10 for A.

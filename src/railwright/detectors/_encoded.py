@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import string
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from itertools import accumulate
@@ -148,6 +149,9 @@ ENCODED = {
     "hex": f"{HEX_UNIT}{{8}}",
     "escapes": ESCAPES,
 }
+#: Characters that runs are made of.
+BASE64_ALPHABET = string.ascii_letters + string.digits + "+/_-"
+HEX_ALPHABET = string.hexdigits + "x\\ :,"
 #: Characters of the shortest run.
 _LEAST = 16
 BASE64_RUN = Runs(_SYMBOL, _SYMBOL, _LEAST, MAX_RUN, "={0,2}")

@@ -13,12 +13,13 @@ from typing import Any
 
 from railwright.detectors._emphasis import EMPHASIS, Beside, without_emphasis
 from railwright.detectors._encoded import LONGEST_PIECE, MAX_RUN
+from railwright.detectors._encoded_tail import encoded_tail
 from railwright.detectors._escapes import escape_tail
 from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._finder import Finder, Hit
 from railwright.detectors._horizon import Horizon
 from railwright.detectors._linear import Reading
-from railwright.detectors._normalise import Layer, encoded_tail, normalise
+from railwright.detectors._normalise import Layer, normalise
 from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._regex import literal
 from railwright.detectors._rules import Rule, RulePack, digest_of

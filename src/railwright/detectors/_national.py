@@ -6,7 +6,7 @@ be one. Numbers without a check digit are tested for possible dates, regions and
 
 from __future__ import annotations
 
-from railwright.detectors._checksums import iso7064_11_10, luhn, weighted
+from railwright.detectors._checksums import is_varied, iso7064_11_10, luhn, weighted
 
 
 def _date(year: int, month: int, day: int) -> bool:
@@ -25,13 +25,9 @@ def _dmy(digits: str) -> bool:
     return _date(int(digits[4:6]), int(digits[2:4]), int(digits[:2]))
 
 
-def _varied(digits: str) -> bool:
-    return len(set(digits)) > 1
-
-
 def luhn_number(digits: str) -> bool:
     """Check Luhn on digits that are not all alike."""
-    return digits.isdigit() and _varied(digits) and luhn(digits)
+    return digits.isdigit() and is_varied(digits) and luhn(digits)
 
 
 def austrian_svnr(digits: str) -> bool:
@@ -132,7 +128,7 @@ def czech_rc(digits: str) -> bool:
 
 def hungarian_taj(digits: str) -> bool:
     """Check a TAJ number: weights 3 and 7, modulus 10."""
-    return _varied(digits) and weighted(digits[:8], (3, 7) * 4) % 10 == int(digits[8])
+    return is_varied(digits) and weighted(digits[:8], (3, 7) * 4) % 10 == int(digits[8])
 
 
 def yugoslav_jmbg(digits: str) -> bool:
@@ -144,7 +140,7 @@ def yugoslav_jmbg(digits: str) -> bool:
 
 def croatian_oib(digits: str) -> bool:
     """Check an OIB: ISO 7064 mod 11,10."""
-    return _varied(digits) and iso7064_11_10(digits)
+    return is_varied(digits) and iso7064_11_10(digits)
 
 
 def baltic_code(digits: str) -> bool:
@@ -181,7 +177,7 @@ def korean_rrn(digits: str) -> bool:
 def japanese_my_number(digits: str) -> bool:
     """Check an individual number: weights 6 to 2, 7 to 2, modulus 11."""
     rest = weighted(digits[:11], (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11
-    return _varied(digits) and (0 if rest <= 1 else 11 - rest) == int(digits[11])
+    return is_varied(digits) and (0 if rest <= 1 else 11 - rest) == int(digits[11])
 
 
 def taiwanese_id(text: str) -> bool:
@@ -233,7 +229,7 @@ def indonesian_nik(digits: str) -> bool:
 
 def australian_tfn(digits: str) -> bool:
     """Check a tax file number: weights modulus 11."""
-    return _varied(digits) and weighted(digits, (1, 4, 3, 7, 5, 8, 6, 9, 10)) % 11 == 0
+    return is_varied(digits) and weighted(digits, (1, 4, 3, 7, 5, 8, 6, 9, 10)) % 11 == 0
 
 
 def australian_medicare(digits: str) -> bool:
@@ -262,7 +258,7 @@ def new_zealand_ird(digits: str) -> bool:
 
 def canadian_sin(digits: str) -> bool:
     """Check a social insurance number: Luhn, first digit in use."""
-    return digits[0] != "8" and _varied(digits) and luhn(digits)
+    return digits[0] != "8" and is_varied(digits) and luhn(digits)
 
 
 def mexican_curp(text: str) -> bool:
@@ -299,26 +295,26 @@ def brazilian_cnpj(digits: str) -> bool:
         rest = weighted(digits[:size], weights) % 11
         if (0 if rest < 2 else 11 - rest) != int(digits[size]):
             return False
-    return _varied(digits)
+    return is_varied(digits)
 
 
 def russian_inn(digits: str) -> bool:
     """Check a personal INN of twelve digits: two check digits modulus 11."""
     first = weighted(digits[:10], (7, 2, 4, 10, 3, 5, 9, 4, 6, 8)) % 11 % 10
     second = weighted(digits[:11], (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)) % 11 % 10
-    return _varied(digits) and (first, second) == (int(digits[10]), int(digits[11]))
+    return is_varied(digits) and (first, second) == (int(digits[10]), int(digits[11]))
 
 
 def russian_snils(digits: str) -> bool:
     """Check a SNILS: weights 9 to 1, modulus 101."""
     rest = weighted(digits[:9], (9, 8, 7, 6, 5, 4, 3, 2, 1)) % 101 % 100
-    return _varied(digits) and rest == int(digits[9:])
+    return is_varied(digits) and rest == int(digits[9:])
 
 
 def ukrainian_tax(digits: str) -> bool:
     """Check an RNOKPP: weights modulus 11 modulus 10."""
     check = weighted(digits[:9], (-1, 5, 7, 9, 4, 6, 10, 5, 7)) % 11 % 10
-    return _varied(digits) and check == int(digits[9])
+    return is_varied(digits) and check == int(digits[9])
 
 
 def israeli_id(digits: str) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import string
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
@@ -18,15 +17,14 @@ from itertools import chain
 from typing import NamedTuple, overload
 
 from railwright.detectors._encoded import (
+    BASE64_ALPHABET,
     BASE64_RUN,
     ENCODED,
+    HEX_ALPHABET,
     HEX_RUN,
-    HEX_UNIT,
-    LONGEST_PIECE,
-    MAX_RUN,
     stretches,
 )
-from railwright.detectors._escapes import escape_tail, escapes_of, read_escapes
+from railwright.detectors._escapes import escapes_of, read_escapes
 from railwright.detectors._text import Span, plain_character
 
 #: Layers of encoding that are undone.
@@ -76,17 +74,9 @@ _TABLE = _Table()
 _WIDE = re.compile(r"[^\x00-\x7f]+")
 
 
-_HEX_BEGUN = re.compile(r"(?:0x?|\\x?)?[0-9a-fA-F]?\Z")
-_HEX_PARTIAL = 3
-_hex_unit = re.compile(HEX_UNIT).match
-_HEX = "0123456789abcdefABCDEFx\\ :,"
-_HEX_ALPHABET = frozenset(_HEX)
-_BASE64 = string.ascii_letters + string.digits + "+/_-"
 #: Characters at the beginning of a part of a text that may be the end of an escape.
 _PART = 24
 _DIGITS = re.compile("[0-9a-fA-F]{17}")
-_RUN = re.compile(r"([A-Za-z0-9+/_-]+)={0,2}|=")
-_RUN_ALPHABET = re.compile(r"[^A-Za-z0-9+/_=-]")
 #: From this many more bytes than characters on (one in so many), folding goes by the character.
 _RARE = 24
 _ASIDE = "railwright.plain"
@@ -204,7 +194,7 @@ class Layer(NamedTuple):
         begun = [self.span(at, at + 1).start for at in found if at >= 0]
         if begun:
             return min(begun)
-        if any(len(text.rstrip(alphabet)) <= _PART for alphabet in (_BASE64, _HEX)):
+        if any(len(text.rstrip(alphabet)) <= _PART for alphabet in (BASE64_ALPHABET, HEX_ALPHABET)):
             return None
         return self.span(size - 1, size).end
 
@@ -467,46 +457,3 @@ def _in_pieces(layer: Layer, found: Layer, text: str, edge: int, before: int) ->
     if layer.whole is not None:  # of a run within a run no place is known
         return found._replace(edge=layer.edge)
     return found._replace(edge=layer.span(edge, edge + 1).start, before=len(plain(text[:before])))
-
-
-def encoded_tail(text: str, first: int = 0) -> int:
-    """Return where an encoded run or an escape begins that may go on after ``text``.
-
-    Of a run in pieces, the last two: what the last but one holds is known when the last is whole.
-    """
-    cut = escape_tail(text, first)
-    return max(first, min(cut, _run_tail(text, first), _hex_tail(text, first)))
-
-
-def _run_tail(text: str, first: int) -> int:
-    at = len(text)
-    while at > first and _RUN_ALPHABET.match(text, at - 1) is None:
-        at -= 1
-    last = None
-    for run in _RUN.finditer(text, at):
-        last = run
-    if last is None:
-        return len(text)
-    return last.start() + max(0, len(last[1] or "") // MAX_RUN - 1) * MAX_RUN
-
-
-def _hex_tail(text: str, first: int) -> int:
-    at = cut = size = len(text)
-    # Backwards from the end: where units begin that go on to it. A unit has at most five
-    # characters, so none leads over five places from which none goes on. A longer tail than
-    # this holds a whole piece, and what stands before that does not depend on what goes on.
-    least = max(first, size - 3 * LONGEST_PIECE)
-    on = (True, False, False, False, False)  # from this place, and from the four after it
-    while at > least and True in on and text[at - 1] in _HEX_ALPHABET:
-        at -= 1
-        unit = _hex_unit(text, at)
-        goes = unit is not None and on[unit.end() - at - 1]
-        if not goes and size - at <= _HEX_PARTIAL:
-            goes = _HEX_BEGUN.match(text, at) is not None
-        if goes:
-            cut = at
-        on = (goes, *on[:4])
-    for piece in HEX_RUN.find(text, first):
-        if piece.end() > cut and HEX_RUN.is_full(piece):
-            cut = piece.start()
-    return cut
