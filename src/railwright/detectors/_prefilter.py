@@ -1,17 +1,19 @@
-"""One pass that says which rules can match, and where: RE2's Set over slices of the text.
+"""What says which rules can match, and where: strings that they need, and RE2's Sets for the rest.
 
-A rule stands in the Set by its triggers. A long text is read in slices that overlap by more than a
+A rule stands there by its triggers. A long text is read in slices that overlap by more than a
 trigger is long, so that a rule is then tried only around the slices that hold what it needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from railwright.detectors._encoded import ENCODED
 from railwright.detectors._regex import barriers, parse
 from railwright.detectors._rules import Rule
+from railwright.detectors._strings import Strings, folded, is_wide, needed
 from railwright.detectors._triggers import triggers_of
 
 #: Memory for the automaton of the Set, in bytes; states beyond it are built anew.
@@ -43,31 +45,82 @@ class _Need(NamedTuple):
     barriers: frozenset[int] | None
 
 
-class Prefilter:
-    """The Set of some rules; safe to share between threads."""
+class _Expressions:
+    """Expressions that one automaton seeks together, each with the triggers it stands for."""
 
-    def __init__(self, re2: Any, rules: Sequence[Rule]) -> None:
-        self._rules = len(rules)
-        numbers: dict[str, int] = {}
-        self._needs = _needs(re2, rules, numbers)
-        self._encoded = dict(enumerate(ENCODED, len(numbers)))
-        patterns = (*numbers, *ENCODED.values())
-        self._sentinel = len(patterns)
-        #: By trigger: the rules of which it is the first, and the others that each needs.
-        self._firsts = [
-            [
-                (n.rule, n.triggers if len(n.triggers) > 1 else None)
-                for n in self._needs.get(hit, ())
-            ]
-            for hit in range(self._sentinel + 1)
-        ]
+    def __init__(self, re2: Any, expressions: dict[str, list[int]]) -> None:
         options = re2.Options()
         options.max_mem, options.log_errors = _SET_MEMORY, False
         self._set = re2.Set.SearchSet(options)
-        for pattern in (*patterns, _SENTINEL):
+        for pattern in (*expressions, _SENTINEL):
             self._set.Add(pattern.encode())
         self._set.Compile()
-        longest = max((parse(pattern).max_length for pattern in patterns), default=0)
+        self._triggers: list[Sequence[int]] = [*expressions.values(), ()]
+        self._sentinel = len(expressions)
+        #: Characters of the longest match.
+        self.longest = max((parse(pattern).max_length for pattern in expressions), default=0)
+
+    def read(self, data: bytes) -> list[Sequence[int]] | None:
+        """Return the triggers of each that matches; None: there was not enough memory."""
+        hits = self._set.Match(data)
+        if not hits or self._sentinel not in hits:
+            return None
+        triggers = self._triggers
+        return [triggers[hit] for hit in hits]
+
+
+class _Words:
+    """Strings that one automaton seeks together, each with the triggers it stands for."""
+
+    def __init__(self, strings: dict[str, list[int]]) -> None:
+        from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+        self._triggers = list(strings.values())
+        words = [string.encode() for string in strings]
+        self._find = None
+        if words:
+            every = BytesAhoCorasick(words, implementation=Implementation.DFA)
+            self._find = every.find_matches_as_indexes
+        self.longest = max(map(len, words), default=0)
+
+    def read(self, data: bytes) -> list[Sequence[int]]:
+        """Return the triggers of each that stands in a text."""
+        if self._find is None:
+            return []
+        triggers = self._triggers
+        return [triggers[hit] for hit, _, _ in self._find(folded(data), overlapping=True)]
+
+    def places(self, data: bytes) -> Iterable[tuple[int, int]]:
+        """Yield the triggers that stand in a text, and where each begins."""
+        if self._find is not None:
+            triggers = self._triggers
+            for hit, start, _ in self._find(folded(data), overlapping=True):
+                for number in triggers[hit]:
+                    yield number, max(0, start - 1)
+
+
+class Prefilter:
+    """What rules need, sought in one go; safe to share between threads."""
+
+    def __init__(self, re2: Any, rules: Sequence[Rule]) -> None:
+        self._rules = len(rules)
+        triggers = _Triggers(re2)
+        self._needs = _needs(triggers, rules)
+        self._encoded = {triggers.number(pattern): kind for kind, pattern in ENCODED.items()}
+        #: By trigger: the rules of which it is the first, and the others that each needs.
+        self._firsts = {
+            hit: [(n.rule, n.triggers if len(n.triggers) > 1 else None) for n in needs]
+            for hit, needs in self._needs.items()
+        }
+        self._words = _Words(triggers.strings)
+        narrow: dict[str, list[int]] = {}
+        wide: dict[str, list[int]] = {}
+        for pattern, numbers in triggers.expressions.items():
+            (wide if is_wide(pattern) else narrow)[pattern] = numbers
+        self._narrow: tuple[_Expressions, ...] = (_Expressions(re2, narrow),)
+        #: Those that no text of ASCII characters can match are sought in others alone.
+        self._wide = (*self._narrow, _Expressions(re2, wide)) if wide else self._narrow
+        longest = max(self._words.longest, *(one.longest for one in self._wide))
         self._overlap = longest + 2 if longest <= _LONGEST else 0
 
     def read(self, data: bytes) -> tuple[Iterable[tuple[int, Ranges]], Collection[str]]:
@@ -77,19 +130,21 @@ class Prefilter:
         """
         if len(data) > _WHOLE and self._overlap:
             return self._read_slices(data)
-        hits = self._set.Match(data)
-        if not hits or self._sentinel not in hits:
-            return self._everything()
-        if len(hits) == 1:
-            return (), ()
-        seen = set(hits)
+        seen = set[int]().union(*self._words.read(data))
+        for expressions in self._narrow if data.isascii() else self._wide:
+            hits = expressions.read(data)
+            if hits is None:
+                return self._everything()
+            seen.update(*hits)
         # A rule that can match in several ways is there once.
         found: dict[int, Ranges] = {}
-        for hit in hits:
-            for rule, others in self._firsts[hit]:
+        firsts = self._firsts
+        for hit in seen & firsts.keys():
+            for rule, others in firsts[hit]:
                 if others is None or seen.issuperset(others):
                     found[rule] = None
-        return found.items(), [kind for hit, kind in self._encoded.items() if hit in seen]
+        encoded = self._encoded
+        return found.items(), [encoded[hit] for hit in seen & encoded.keys()]
 
     def _everything(self) -> tuple[Iterable[tuple[int, Ranges]], Collection[str]]:
         """Take every rule for possible: nothing may be missed for want of memory."""
@@ -98,14 +153,20 @@ class Prefilter:
     def _read_slices(self, data: bytes) -> tuple[Iterable[tuple[int, Ranges]], Collection[str]]:
         wide = 1 if data.isascii() else 4
         overlap = self._overlap * wide
-        where: dict[int, list[int]] = {}
+        places: dict[int, set[int]] = {}
+        for number, start in self._words.places(data):
+            places.setdefault(number, set()).add(start // SLICE)
+        sets = self._narrow if wide == 1 else self._wide
         for number, start in enumerate(range(0, len(data), SLICE)):
             # Half a character at either end does no harm: it stands whole in a neighbour.
-            hits = self._set.Match(data[start : start + SLICE + overlap])
-            if not hits or self._sentinel not in hits:
-                return self._everything()
-            for hit in hits:
-                where.setdefault(hit, []).append(number)
+            part = data[start : start + SLICE + overlap]
+            for expressions in sets:
+                hits = expressions.read(part)
+                if hits is None:
+                    return self._everything()
+                for hit in chain.from_iterable(hits):
+                    places.setdefault(hit, set()).add(number)
+        where = {hit: sorted(numbers) for hit, numbers in places.items()}
         found: dict[int, list[tuple[int, int]]] = {}
         for hit in where:
             for need in self._needs.get(hit, ()):
@@ -153,12 +214,45 @@ def _merged(*lists: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return out
 
 
-def _needs(re2: Any, rules: Sequence[Rule], numbers: dict[str, int]) -> dict[int, list[_Need]]:
-    """Return the ways in which rules match by the first trigger of each; number the triggers."""
+class _Triggers:
+    """Numbers what rules need, and says by what each number is sought."""
 
-    def count(pattern: str, text: str) -> int:
-        return sum(1 for _ in re2.finditer(pattern, text))
+    def __init__(self, re2: Any) -> None:
+        self._re2 = re2
+        self._numbers: dict[str | Strings, int] = {}
+        self.strings: dict[str, list[int]] = {}
+        self.expressions: dict[str, list[int]] = {}
 
+    def often(self, pattern: str, text: str) -> int:
+        """Say how often an expression matches in a text."""
+        return sum(1 for _ in self._re2.finditer(pattern, text))
+
+    def number(self, expression: str) -> int:
+        """Return the number of an expression that is sought as it is."""
+        return self._number(expression, (), (expression,))
+
+    def all_of(self, expression: str, *, alone: bool) -> list[int]:
+        """Return the numbers of all that must stand in a text for an expression to match."""
+        need = needed(expression, alone=alone)
+        if need.rest:
+            return [self._number(expression, need.strings, need.rest)]
+        return [self._number(strings, (strings,), ()) for strings in need.strings]
+
+    def _number(
+        self, key: str | Strings, strings: Iterable[Strings], expressions: Iterable[str]
+    ) -> int:
+        known = self._numbers.get(key)
+        if known is None:
+            known = self._numbers[key] = len(self._numbers)
+            for string in (string for some in strings for string in some):
+                self.strings.setdefault(string, []).append(known)
+            for pattern in expressions:
+                self.expressions.setdefault(pattern, []).append(known)
+        return known
+
+
+def _needs(triggers: _Triggers, rules: Sequence[Rule]) -> dict[int, list[_Need]]:
+    """Return the ways in which rules match by the first trigger of each."""
     found: dict[int, list[_Need]] = {}
     for index, rule in enumerate(rules):
         parsed = rule.parsed
@@ -167,7 +261,8 @@ def _needs(re2: Any, rules: Sequence[Rule], numbers: dict[str, int]) -> dict[int
         if rule.trigger:
             reach = _ANYWHERE  # it need not stand near the match
         stops = barriers(parsed) if named else None
-        for way in triggers_of(rule, count):
-            own = [numbers.setdefault(trigger, len(numbers)) for trigger in way]
+        for way in triggers_of(rule, triggers.often):
+            alone = len(way) == 1
+            own = [number for one in way for number in triggers.all_of(one, alone=alone)]
             found.setdefault(own[0], []).append(_Need(index, frozenset(own), reach, stops))
     return found

@@ -215,7 +215,7 @@ def barriers(parsed: Parsed) -> frozenset[int]:
 
 def _alphabet(node: Node, opener: str) -> frozenset[int]:
     if isinstance(node, Atom):
-        return _matched(node.source, "i" in opener, "s" in opener)
+        return ascii_matched(node.source, opener)
     if isinstance(node, Zero):
         return frozenset()
     if isinstance(node, Repeat):
@@ -242,7 +242,7 @@ def begins(parsed: Parsed) -> frozenset[int]:
 
 def _begins(node: Node, opener: str) -> frozenset[int]:
     if isinstance(node, Atom):
-        return _matched(node.source, "i" in opener, "s" in opener)
+        return ascii_matched(node.source, opener)
     if isinstance(node, Zero):
         return frozenset()
     if isinstance(node, Repeat):
@@ -299,6 +299,11 @@ def as_python(source: str) -> str:
     return re.sub(r"\\.", spelled, source, flags=re.DOTALL)
 
 
+def ascii_matched(source: str, opener: str) -> frozenset[int]:
+    """Return the ASCII characters that one character of an expression matches after ``opener``."""
+    return _matched(source, "i" in opener, "s" in opener)
+
+
 def matched(source: str) -> frozenset[int]:
     """Return the ASCII characters that one character of an expression matches, case told apart.
 
@@ -328,7 +333,7 @@ def _is_word(node: Node, opener: str) -> bool:
     """Say whether every character of a part is an ASCII letter, a digit or an underscore."""
     if isinstance(node, Atom):
         wide = re.match(node.source, "\u4e2d", re.ASCII | re.DOTALL) is not None
-        return not wide and _matched(node.source, "i" in opener, "s" in opener) <= _WORD
+        return not wide and ascii_matched(node.source, opener) <= _WORD
     if isinstance(node, Zero):
         return True
     if isinstance(node, Repeat):

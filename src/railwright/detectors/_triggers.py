@@ -22,26 +22,12 @@ from railwright.detectors._regex import (
     shortest,
 )
 from railwright.detectors._rules import Rule, fold_pattern
+from railwright.detectors._strings import COMMON
 
 #: Characters a trigger may take at most; a longer one is cut to how its matches begin.
 MAX_TRIGGER = 100
 #: Anchors of one rule that must all be there.
 _MOST = 3
-# Ordinary text, to choose the part of a rule that is rare.
-_COMMON = (
-    "the of and to in is you that it he was for on are as with his they i at be this have from or "
-    "one had by word but not what all were we when your can said there use an each which she do "
-    "how their if will up other about out many then them these so some her would make like him "
-    "into time has look two more write go see number no way could people my than first been call "
-    "who its now find long down day did get come made may part over new sound take only little "
-    "work know place year live me back give most very after thing our just name good man think "
-    "say great where help through much before line right too mean old any same tell follow came "
-    "want show also around form three small set put end does another well large must big even "
-    "such because turn here why ask went read need different home us move try kind hand again "
-    "change off play away house point page letter answer found study still learn should data "
-    "text information message question example list user email start open always everything "
-    "the process without nothing however possible important story game world without a problem"
-)
 
 
 _LETTERS = frozenset(map(ord, string.ascii_letters))
@@ -62,11 +48,11 @@ def triggers_of(rule: Rule, count: Count) -> tuple[tuple[str, ...], ...]:
     """
     parsed = rule.parsed
     if rule.keywords and not rule.alone:
-        keywords = _short(parse(keywords_of(rule)))
+        words = _short(parse(keywords_of(rule)))
+        if rule.trigger:
+            return ((words, _short(parse(fold_pattern(rule.trigger)))),)
         # Following every word would slow the pass more than a few rules tried in vain do.
-        if begins(parsed) & _LETTERS:
-            return ((keywords,),)
-        return ((keywords, _short(parsed)),)
+        return ((words,) if begins(parsed) & _LETTERS else (words, _short(parsed)),)
     if not rule.trigger:
         if parsed.max_length <= MAX_TRIGGER:
             return ((_short(parsed),),)
@@ -99,7 +85,7 @@ def _of_way(way: tuple[Node, ...], flags: str, count: Count) -> tuple[str, ...]:
 
 
 def _rank(run: Parsed, count: Count) -> tuple[int, int]:
-    return (count(run.flags + render(run.root), _COMMON), -run.min_length)
+    return (count(run.flags + render(run.root), COMMON), -run.min_length)
 
 
 def _short(parsed: Parsed) -> str:
