@@ -1,7 +1,8 @@
 """The rule engine: one pass that says which rules can match, then those rules alone.
 
-The pass is RE2's Set, which reads the text once whatever the number of rules; a rule that needs a
-keyword is represented in it by its keywords. RE2 has no backtracking: time is linear in the text.
+The pass seeks strings that rules need, and expressions where there are none, once whatever the
+number of rules; one that needs a keyword is represented by its keywords. Neither Aho and Corasick's
+automaton nor RE2 goes back: time is linear in the text.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _WRITTEN, _MADE = 24, 8
 
 def _re2(rules: Sequence[Rule]) -> Any:
     try:
+        import ahocorasick_rs  # noqa: F401 - the prefilter imports it
         import re2
 
         if any(rule.confirm.startswith("phone-") for rule in rules):
@@ -46,7 +48,8 @@ class RuleEngine:
     ``scan`` finds; ``safe_cut`` says how much of a text that still grows is settled.
 
     Raises:
-        MissingExtraError: google-re2 is not installed, or phonenumberslite where a rule needs it.
+        MissingExtraError: google-re2 or ahocorasick-rs is not installed, or phonenumberslite where
+            a rule needs it.
     """
 
     def __init__(self, packs: Sequence[RulePack]) -> None:

@@ -18,7 +18,7 @@ from railwright.detectors._linear import (
 )
 from railwright.detectors._numbers import numbers_of
 from railwright.detectors._prefilter import Ranges
-from railwright.detectors._regex import barriers, begins_apart, stands_apart
+from railwright.detectors._regex import barriers, begins, begins_apart, parse, stands_apart
 from railwright.detectors._rules import Rule, fold_pattern
 from railwright.detectors._tails import Tail
 
@@ -34,7 +34,19 @@ Hit = tuple[Rule, int, int, float]
 
 
 def _match_of(pattern: str) -> Callable[[str, int], object] | None:
-    return re.compile(pattern, re.ASCII).match if pattern else None
+    """Return what says whether an expression matches at a place: mostly one character does."""
+    if not pattern:
+        return None
+    match, parsed = re.compile(pattern, re.ASCII).match, parse(pattern)
+    if not parsed.min_length:
+        return match
+    first = frozenset(map(chr, begins(parsed))) | {"\v"}  # which is a blank to one of the two
+
+    def begun(text: str, at: int) -> object:
+        char = text[at : at + 1]
+        return (char in first or char > "\x7f") and match(text, at)
+
+    return begun
 
 
 class Finder:

@@ -6,14 +6,15 @@ trigger is long, so that a rule is then tried only around the slices that hold w
 
 from __future__ import annotations
 
+import string
 from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 from railwright.detectors._encoded import ENCODED
-from railwright.detectors._regex import barriers, parse
+from railwright.detectors._regex import barriers, begins, parse
 from railwright.detectors._rules import Rule
-from railwright.detectors._strings import Strings, folded, is_wide, needed
+from railwright.detectors._strings import Strings, folded, is_wide, needed, somewhere
 from railwright.detectors._triggers import triggers_of
 
 #: Memory for the automaton of the Set, in bytes; states beyond it are built anew.
@@ -26,6 +27,7 @@ _WHOLE = 3 * SLICE // 2
 #: Characters that triggers and encodings may take at most for texts to be sliced.
 _LONGEST = 128
 _ANYWHERE = 1 << 40
+_LETTERS = frozenset(map(ord, string.ascii_letters))
 
 #: Byte ranges in order and apart; None: anywhere.
 Ranges = list[tuple[int, int]] | None
@@ -106,12 +108,13 @@ class Prefilter:
         self._rules = len(rules)
         triggers = _Triggers(re2)
         self._needs = _needs(triggers, rules)
-        self._encoded = {triggers.number(pattern): kind for kind, pattern in ENCODED.items()}
+        self._encoded = [(triggers.number(pattern), kind) for kind, pattern in ENCODED.items()]
         #: By trigger: the rules of which it is the first, and the others that each needs.
         self._firsts = {
             hit: [(n.rule, n.triggers if len(n.triggers) > 1 else None) for n in needs]
             for hit, needs in self._needs.items()
         }
+        self._leading = frozenset(self._firsts)
         self._words = _Words(triggers.strings)
         narrow: dict[str, list[int]] = {}
         wide: dict[str, list[int]] = {}
@@ -139,16 +142,15 @@ class Prefilter:
         # A rule that can match in several ways is there once.
         found: dict[int, Ranges] = {}
         firsts = self._firsts
-        for hit in seen & firsts.keys():
+        for hit in seen & self._leading:
             for rule, others in firsts[hit]:
                 if others is None or seen.issuperset(others):
                     found[rule] = None
-        encoded = self._encoded
-        return found.items(), [encoded[hit] for hit in seen & encoded.keys()]
+        return found.items(), [kind for hit, kind in self._encoded if hit in seen]
 
     def _everything(self) -> tuple[Iterable[tuple[int, Ranges]], Collection[str]]:
         """Take every rule for possible: nothing may be missed for want of memory."""
-        return [(index, None) for index in range(self._rules)], self._encoded.values()
+        return [(index, None) for index in range(self._rules)], list(ENCODED)
 
     def _read_slices(self, data: bytes) -> tuple[Iterable[tuple[int, Ranges]], Collection[str]]:
         wide = 1 if data.isascii() else 4
@@ -175,7 +177,7 @@ class Prefilter:
                     if ranges:
                         known = found.get(need.rule)
                         found[need.rule] = _merged(ranges, known) if known else ranges
-        kinds = [kind for hit, kind in self._encoded.items() if hit in where]
+        kinds = [kind for hit, kind in self._encoded if hit in where]
         return found.items(), kinds
 
 
@@ -235,7 +237,7 @@ class _Triggers:
         """Return the numbers of all that must stand in a text for an expression to match."""
         need = needed(expression, alone=alone)
         if need.rest:
-            return [self._number(expression, need.strings, need.rest)]
+            return [self._number(expression, need.strings, map(somewhere, need.rest))]
         return [self._number(strings, (strings,), ()) for strings in need.strings]
 
     def _number(
@@ -262,7 +264,10 @@ def _needs(triggers: _Triggers, rules: Sequence[Rule]) -> dict[int, list[_Need]]
             reach = _ANYWHERE  # it need not stand near the match
         stops = barriers(parsed) if named else None
         for way in triggers_of(rule, triggers.often):
-            alone = len(way) == 1
-            own = [number for one in way for number in triggers.all_of(one, alone=alone)]
+            own = triggers.all_of(way[0], alone=len(way) == 1)
+            for one in way[1:]:
+                # Following every word costs more than a few rules tried in vain.
+                if not (begins(parse(one)) & _LETTERS and needed(one, alone=False).rest):
+                    own += triggers.all_of(one, alone=False)
             found.setdefault(own[0], []).append(_Need(index, frozenset(own), reach, stops))
     return found

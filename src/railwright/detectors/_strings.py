@@ -26,7 +26,9 @@ from railwright.detectors._regex import (
     ascii_matched,
     matched,
     parse,
+    render,
     render_all,
+    shortest,
 )
 
 Strings = frozenset[str]
@@ -93,23 +95,26 @@ def folded(data: bytes) -> bytes:
 def needed(expression: str, *, alone: bool = True) -> Needed:
     """Return what an expression needs, of all that it could be the rarest.
 
+    What no ASCII text matches needs nothing: strings in it are what other scripts leave.
+
     ``alone``: nothing else must stand in the text, so that common words would tell too little.
     """
     parsed = parse(expression)
     ways = _ways(parsed.root)
     if len(ways) == 1:
-        found = _ranked(_sequence(ways[0]).needed)[:_SETS]
+        found = [] if is_wide(expression) else _ranked(_sequence(ways[0]).needed)[:_SETS]
         if not found or (alone and _commonness(found[0])):
             return Needed((), (expression,))
         return Needed(tuple(map(_shortest, found)), ())
     strings: set[str] = set()
     rest: list[str] = []
     for way in ways:
-        best = _ranked(_sequence(way).needed)
+        own = f"{parsed.flags}(?:{render_all(way)})"
+        best = [] if is_wide(own) else _ranked(_sequence(way).needed)
         if best and not (alone and _commonness(best[0])):
             strings |= best[0]
         else:
-            rest.append(f"{parsed.flags}(?:{render_all(way)})")
+            rest.append(own)
     return Needed((_shortest(strings),) if strings else (), tuple(rest))
 
 
@@ -141,6 +146,35 @@ def _shortest(strings: Iterable[str]) -> Strings:
         if not any(other in one for other in kept):
             kept.append(one)
     return frozenset(kept)
+
+
+def somewhere(expression: str) -> str:
+    """Return a shorter expression that matches somewhere in a text where this one does.
+
+    What may be there once more or not at all at either end decides nothing, but makes an automaton
+    tell texts apart by it.
+    """
+    parsed = parse(expression)
+    ways = tuple(_trimmed(_trimmed(way, 0), -1) for way in parsed.root.ways)
+    if not all(sum(map(shortest, way)) for way in ways):
+        return expression  # it matches everywhere
+    return parsed.flags + render(Group("(?:", ways))
+
+
+def _trimmed(way: tuple[Node, ...], end: int) -> tuple[Node, ...]:
+    """Return a sequence without what its first (0) or last (-1) part may leave out."""
+    parts = list(way)
+    while parts:
+        part = parts[end]
+        if isinstance(part, Repeat) and part.low == 0:
+            parts.pop(end)
+            continue
+        if isinstance(part, Repeat):
+            parts[end] = Repeat(part.node, part.low, part.low, "")
+        elif isinstance(part, Group):
+            parts[end] = Group(part.opener, tuple(_trimmed(inner, end) for inner in part.ways))
+        break
+    return tuple(parts)
 
 
 class _Part(NamedTuple):
@@ -233,8 +267,9 @@ class _Runs:
             return
         # The edge between the two stands in either.
         self._close(frozenset(one[0] for one in exact))
-        self._found += part.needed
-        self._start(frozenset(one[-1] for one in exact))
+        before = {one[-1:] for one in self._run}
+        self._start(_few(one + more for one in before for more in exact) or exact)
+        self._inner = list(part.needed)
 
     def _close(self, after: Strings = _NOTHING) -> None:
         run = self._run
