@@ -132,7 +132,7 @@ class Finder:
             if is_near is not None and alone and not is_near(span, begin):
                 score = alone
             if score:
-                if tail is not None and begin >= done:
+                if tail is not None and first >= done:
                     last = done = tail(text, end).end
                 out.append((rule, first, last, score))
                 rejected.pop()
