@@ -41,7 +41,9 @@ def streamed(rules: RuleEngine, text: str, size: int) -> str:
 
 
 @pytest.mark.parametrize("size", [190, 199, 200, 201, 260, 996, 2000, 5000, 7200])
-@pytest.mark.parametrize("form", ["client_secret={}", "api_key: '{}'", '"token": "{}",', "`auth={}`"])
+@pytest.mark.parametrize(
+    "form", ["client_secret={}", "api_key: '{}'", '"token": "{}",', "`auth={}`"]
+)
 def test_a_long_value_is_covered_whole(form: str, size: int) -> None:
     text = f"It says {form.format(drawn(size))} and then, 12 lines later, no more."
     assert redact_whole(engine(), text).text == text.replace(drawn(size), "[SECRET]")

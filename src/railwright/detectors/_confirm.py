@@ -147,12 +147,13 @@ def _password(text: str) -> bool:
     return kinds >= 2
 
 
+_ODD = re.compile(r"[!@#$%^&*?~]")
 _CODE = re.compile(r"[()\[\]{}<>]|://|^[./$%]")
 
 
 def _given(text: str) -> bool:
     """Say whether what stands where a password does is one: no word, placeholder or variable."""
-    varied = secrets.has_digit(text) or _SIGN.search(text) is not None
+    varied = secrets.has_digit(text) or _ODD.search(text) is not None
     return varied and _not_placeholder(text) and _CODE.search(text) is None
 
 

@@ -127,7 +127,7 @@ class SecretsDetector(DetectorBase):
     """
 
     name = "secrets"
-    version = "2"
+    version = "3"
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:  # noqa: ARG002
         """Return every finding, in order and without overlaps."""
