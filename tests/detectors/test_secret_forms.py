@@ -138,7 +138,7 @@ UNITS = {
     "otpauth": "otpauth://a?b",
     "keys": "Private-Lines: 1\n",
     "Markdown": "a\\_",
-    "JSON": '{\\"name\\": \\"the value\\", ',
+    "JSON": '{\\"name\\": \\"' + "the value goes on and on " * 5 + '\\", ',
 }
 
 

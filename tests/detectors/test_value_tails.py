@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.fuzz.growth import MOST, growth
 from tests.fuzz.work import FIRST
 
-from railwright.detectors import Rule, RuleEngine, RulePack, get, load_packs
+from railwright.detectors import Rule, RuleEngine, RulePack, load_packs
 from railwright.detectors import _tails as tails
 from railwright.detectors._regex import parse
 from railwright.detectors._rules import MAX_LENGTH
