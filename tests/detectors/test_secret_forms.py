@@ -135,7 +135,7 @@ UNITS = {
     "cookies": "cookie: session=",
     "hashes": "$2b$12$",
     "crypt": "$6$a",
-    "otpauth": "otpauth://a?b",
+    "otpauth": "otpauth://a?b ",
     "keys": "Private-Lines: 1\n",
     "Markdown": "a\\_",
     "JSON": '{\\"name\\": \\"' + "the value goes on and on " * 5 + '\\", ',
