@@ -187,7 +187,7 @@ def test_detectors_of_the_packs() -> None:
     for name in ("pii", "secrets", "injection", "exfiltration", "code"):
         detector = get(name)
         assert detector.name == name
-        assert detector.version.startswith("5:sha256:")
+        assert detector.version.startswith("6:sha256:")
     assert [d.label for d in get("pii").detect("Mail anna@example.org, SSN 123-45-6789")] == [
         "email",
         "national_id",

@@ -263,7 +263,10 @@ def test_ids_must_be_unique_and_keys_known(tmp_path: Path) -> None:
     ("tail", "fault"),
     [
         ("    tail: key-bodi\n", "no tail is named 'key-bodi' -> did you mean key-body?"),
-        ("    tail: bodies\n", "no tail is named 'bodies' -> known: key-body"),
+        (
+            "    tail: bodies\n",
+            "no tail is named 'bodies' -> known: key-body, token-rest, value-rest",
+        ),
         ("    tail: key-body\n    not_after: x\n", "a tail ends the finding: not_after"),
     ],
 )

@@ -147,6 +147,16 @@ def _password(text: str) -> bool:
     return kinds >= 2
 
 
+_ODD = re.compile(r"[!@#$%^&*?~]")
+_CODE = re.compile(r"[()\[\]{}<>]|://|^[./$%]")
+
+
+def _given(text: str) -> bool:
+    """Say whether what stands where a password does is one: no word, placeholder or variable."""
+    varied = secrets.has_digit(text) or _ODD.search(text) is not None
+    return varied and _not_placeholder(text) and _CODE.search(text) is None
+
+
 def _dated(text: str) -> bool:
     """Say whether three numbers can be a date, in any order of them."""
     parts = [int(p) for p in re.findall(r"\d+", text)]
@@ -219,6 +229,7 @@ _CHECKS: dict[str, Check] = {
     "date": _dated,
     "email": personal.is_email,
     "fi-hetu": national.finnish_hetu,
+    "given": _given,
     "iban": personal.is_iban,
     "ipv4": personal.is_public_ip,
     "ipv6": _ipv6,

@@ -12,6 +12,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
+from railwright.detectors import _tails
 from railwright.detectors._emphasis import EMPHASIS, Beside, without_emphasis
 from railwright.detectors._encoded import LONGEST_PIECE, MAX_RUN
 from railwright.detectors._encoded_tail import encoded_tail
@@ -64,9 +65,11 @@ class RuleEngine:
         self._re2 = re2
         self._finders: list[Finder | None] = [None] * len(self.rules)
         self._prefilter = Prefilter(re2, self.rules)
-        #: Rules with a tail, and what each match of theirs begins with.
+        #: Rules with a tail, what each match of theirs begins with, how long one with a tail is.
         self._tailed = [
-            (index, literal(rule.parsed)) for index, rule in enumerate(self.rules) if rule.tail
+            (index, literal(rule.parsed), _tails.least(rule.tail, rule.parsed))
+            for index, rule in enumerate(self.rules)
+            if rule.tail
         ]
 
     def scan(self, text: str, start: int = 0) -> list[Detection]:
@@ -226,10 +229,11 @@ class RuleEngine:
         """Return where a match begins whose tail may go on, and where those stand that may not."""
         least = len(text)
         spans: list[tuple[int, int]] = []
-        for index, start in self._tailed:
-            if text.find(start, first) < 0:
+        reading: Reading | None = None
+        for index, start, size in self._tailed:
+            if len(text) - first < size or text.find(start, first) < 0:
                 continue
-            reading = Reading(text, text.encode())
+            reading = reading or Reading(text, text.encode())
             finder = self._finders[index] or self._compile(index)
             for begin, tail in finder.tails(reading, _byte(reading, first)):
                 if tail.open:

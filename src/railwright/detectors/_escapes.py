@@ -1,4 +1,4 @@
-"""Characters written as escapes: of URLs, HTML and XML, and of strings in JSON and in code."""
+"""Characters written as escapes: of URLs, HTML and XML, Markdown, strings in JSON and in code."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from railwright.detectors._linear import searcher
 
 #: What a text must match to hold an escape.
-ESCAPES = r"%u?[0-9A-Fa-f]{2}|&#|&[a-z]{2,6};|\\[xuU][0-9A-Fa-f]{2}|\\u\{|\\[nrt/]"
+ESCAPES = r"%u?[0-9A-Fa-f]{2}|&#|&[a-z]{2,6};|\\[xuU][0-9A-Fa-f]{2}|\\u\{|\\[nrt/_\"]"
 # Browsers read a number without its semicolon too.
 _ESCAPE = re.compile(
     r"%[0-9A-Fa-f]{2}|%u[0-9A-Fa-f]{4}|&#(?:[xX][0-9A-Fa-f]{2,6}|\d{2,7});?"
     r"|&(?:amp|lt|gt|quot|apos|commat|period|colon|sol|num|nbsp);"
-    r"|\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|[nrt/])"
+    r"|\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|[nrt/_\"])"
 )
 _seek = searcher(_ESCAPE.pattern)
 #: What may be the beginning of an escape at the end of a text.
@@ -28,7 +28,7 @@ _NAMED = {
     "amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "commat": "@", "period": ".",
     "colon": ":", "sol": "/", "num": "#", "nbsp": " ",
 }  # fmt: skip
-_LETTERS = {"\\n": "\n", "\\r": "\r", "\\t": "\t", "\\/": "/"}
+_LETTERS = {"\\n": "\n", "\\r": "\r", "\\t": "\t", "\\/": "/", "\\_": "_", '\\"': '"'}
 
 
 def escapes_of(text: str) -> list[list[re.Match[str]]]:

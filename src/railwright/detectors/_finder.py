@@ -117,6 +117,7 @@ class Finder:
         place = None if reading.same else reading.place
         is_near = self._keywords.beside(reading) if self._keywords is not None else None
         rejected: list[tuple[int, int]] = []
+        done = 0  # else rows of matches would each have a tail over all that follow
         for spans in matches:
             span = spans[0]
             begin, end = span if place is None else (place(span[0]), place(span[1]))
@@ -143,7 +144,8 @@ class Finder:
             if is_near is not None and alone and not is_near(span, begin):
                 score = alone
             if score:
-                last = last if tail is None else tail(text, end).end
+                if tail is not None and first >= done:
+                    last = done = tail(text, end).end
                 out.append((rule, first, last, score))
                 rejected.pop()
         return rejected

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from railwright.detectors import _tails
-from railwright.detectors._regex import Parsed, RegexError, parse
+from railwright.detectors._regex import Group, Parsed, RegexError, parse
 from railwright.detectors._rules import (
     BUILT_IN,
     MAX_LENGTH,
@@ -289,9 +289,21 @@ def _value_faults(rule: Rule) -> Iterator[Fault]:
         )
     if rule.tail and rule.tail not in (known := _tails.names()):
         yield Fault(("tail",), f"no tail is named {rule.tail!r}", _known(rule.tail, known))
-    elif rule.tail and (rule.not_after or "(?P<value>" in rule.regex):
-        message = "a tail ends the finding: not_after and the group `value` do not go with it"
+    elif rule.tail and (rule.not_after or not _ends_with_value(rule)):
+        message = (
+            "a tail ends the finding: not_after, and a group `value` that does not end the regex, "
+            "do not go with it"
+        )
         yield Fault(("tail",), message, "take out one or the other")
+
+
+def _ends_with_value(rule: Rule) -> bool:
+    """Say whether the group ``value`` ends the expression; also where there is none."""
+    if "(?P<value>" not in rule.regex:
+        return True
+    ways = parse(fold_pattern(rule.regex)).root.ways
+    last = ways[0][-1] if len(ways) == 1 and ways[0] else None
+    return isinstance(last, Group) and last.opener == "(?P<value>"
 
 
 def _known(name: str, known: list[str]) -> str:

@@ -13,7 +13,7 @@ from railwright.detectors._secrets import SecretsDetector
 from railwright.detectors._sources import RuleSource
 from railwright.detectors.interface import Context, Detection, Detector
 
-REVISION = "5"
+REVISION = "6"
 """Counted up when the same rules would find something else in the same text."""
 
 

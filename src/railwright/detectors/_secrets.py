@@ -127,7 +127,7 @@ class SecretsDetector(DetectorBase):
     """
 
     name = "secrets"
-    version = "2"
+    version = "3"
 
     def detect(self, text: str, context: Context | None = None) -> list[Detection]:  # noqa: ARG002
         """Return every finding, in order and without overlaps."""
@@ -137,10 +137,13 @@ class SecretsDetector(DetectorBase):
             for match in kind.pattern.finditer(text)
             if kind.valid(match.group())
         ]
+        rest, done = _tails.get("value-rest"), 0
         for match in _ASSIGNED.finditer(text):
             if is_random(match["value"]):
-                span = match.span("value")
-                found.append(Detection(*span, "secret", 0.7, "assigned", self.name))
+                start, end = match.span("value")
+                if start >= done:
+                    end = done = rest(text, end).end
+                found.append(Detection(start, end, "secret", 0.7, "assigned", self.name))
         chosen: list[Detection] = []
         for item in sorted(found, key=lambda d: (-d.score, d.start - d.end)):
             if all(item.end <= c.start or item.start >= c.end for c in chosen):

@@ -115,21 +115,19 @@ class Settling:
 
     def _force(self, end: int, out: list[Settled]) -> None:
         cut = end - self._reach
-        spans = [
-            (found.start, found.end)
+        spans = sorted(
+            (found.end, found.start)
             for source in self._sources
             for found in source.scan(self._text[:end], self._context)
-        ]
-        crossing = [s for s, e in spans if s < cut < e]
-        while crossing:
-            cut = min(crossing)
-            crossing = [s for s, e in spans if s < cut < e]
+        )
+        while spans and spans[-1][0] > cut:
+            cut = min(cut, spans.pop()[1])
         if cut > self._context:
             shift = self._start - self._context
             self.forced.append((cut + shift, end + shift))
             self._release(cut, end, out)
         else:  # findings that overlap all the way: they stay together
-            self._limit += self.cap
+            self._limit *= 2  # less, and the time would not be linear
 
     def _release(self, cut: int, end: int, out: list[Settled]) -> None:
         found: tuple[list[Detection], ...] = ()
