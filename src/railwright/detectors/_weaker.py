@@ -9,6 +9,7 @@ from typing import Any
 from railwright.detectors._finder import Finder, Hit
 from railwright.detectors._linear import Reading
 from railwright.detectors._prefilter import Ranges
+from railwright.detectors._regex import parse
 from railwright.detectors._rules import MAX_BESIDE, Rule, Weaker, fold_pattern
 
 _END = re.compile(r"[.!?;\n\u0964\u3002\uff01\uff1f\u061f]")
@@ -39,24 +40,24 @@ def _test_of(weaker: Weaker) -> Callable[[str, int, int], bool]:
     # holds at the second.
     before, within = _any(weaker.before, r"\Z"), _any(weaker.within)
     after, unless = _any(weaker.after), _any(weaker.unless)
+    reach = max((parse(fold_pattern(p)).max_length for p in weaker.before), default=0)
 
     def is_weak(text: str, first: int, last: int) -> bool:
-        beyond = min(len(text), last + MAX_BESIDE)
-        ended = _ended(text, last, beyond)
-        told = (
-            (before is not None and before.search(text, max(0, first - MAX_BESIDE), first))
+        if not (
+            (before is not None and before.search(text, max(0, first - reach), first))
             or (within is not None and within.search(text, first, last))
-            or (after is not None and after.match(text, last, beyond))
-        )
-        return bool(told) and (unless is None or unless.search(text, first, ended) is None)
+            or (after is not None and after.match(text, last, last + MAX_BESIDE))
+        ):
+            return False
+        return unless is None or unless.search(text, first, _ended(text, last)) is None
 
     return is_weak
 
 
-def _ended(text: str, start: int, most: int) -> int:
-    """Return where the sentence ends that goes on at a place; ``most`` where it does not before."""
-    found = _END.search(text, start, most)
-    return found.start() if found is not None else most
+def _ended(text: str, start: int) -> int:
+    """Return where the sentence ends that goes on at a place, or how far it is read."""
+    found = _END.search(text, start, start + MAX_BESIDE)
+    return found.start() if found is not None else start + MAX_BESIDE
 
 
 def _any(patterns: Sequence[str], end: str = "") -> re.Pattern[str] | None:
