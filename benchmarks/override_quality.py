@@ -3,10 +3,10 @@
     python benchmarks/override_quality.py [--pack FILE] [--errors]
 
 The sentences stand in ``tests/detectors/override_sentences.yaml`` with a note on how they came
-about: in eighteen languages, by the author of the rules, reviewed by no native speaker, and chosen to be
-near the rules, so that the share of harmless ones says nothing of ordinary traffic. Counted are
-sentences with a finding, and those that the default policy blocks as a message (a finding of 0.75
-or more), each with n and the exact 95 % interval. ``--pack`` measures another pack of rules.
+about: in eighteen languages, by the author of the rules, reviewed by no native speaker, and chosen
+to be near the rules, so that the share of harmless ones says nothing of ordinary traffic. Counted
+are sentences with a finding, and those that the default policy blocks as a message (a finding of
+0.75 or more), each with n and the exact 95 % interval. ``--pack`` measures another pack of rules.
 """
 
 from __future__ import annotations

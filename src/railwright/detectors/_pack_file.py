@@ -275,7 +275,8 @@ def _length_faults(rule: Rule, loc: Loc, pattern: str, parsed: Parsed) -> Iterat
         message = f"not_after may look at {_MAX_LOOKAHEAD} characters at most"
         yield Fault(loc, message, "write smaller counts")
     elif loc[0] == "weaker" and parsed.max_length > MAX_BESIDE:
-        message = f"{_shown(pattern)} may read {parsed.max_length} characters; the most is {MAX_BESIDE}"
+        size = parsed.max_length
+        message = f"{_shown(pattern)} may read {size} characters; the most is {MAX_BESIDE}"
         yield Fault(loc, message, "write smaller counts")
     elif loc[0] == "keywords" and parsed.max_length > rule.window:
         message = f"the keyword {_shown(pattern)} does not fit in the window"

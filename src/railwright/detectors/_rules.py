@@ -129,9 +129,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def lookahead(self) -> int:
         """Characters after a match that decide whether it counts, and for how much."""
         beside = MAX_BESIDE if self.weaker else 0
-        return max(
-            parse(fold_pattern(self.not_after)).max_length if self.not_after else 0, beside
-        )
+        return max(parse(fold_pattern(self.not_after)).max_length if self.not_after else 0, beside)
 
     @property
     def lookbehind(self) -> int:

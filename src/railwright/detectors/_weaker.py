@@ -1,4 +1,4 @@
-"""A rule whose findings count for less where the words beside them say that something else is meant."""
+"""A rule whose findings count for less where the words beside them say that all is well."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Weighed(Finder):
         self._weaker = [(_test_of(weaker), weaker.score) for weaker in rule.weaker]
 
     def find(self, reading: Reading, start: int, ranges: Ranges = None) -> list[Hit]:
-        """Return what counts in a text, from byte ``start`` on, each with the score it has there."""
+        """Return what counts in a text, from byte ``start`` on, with the score it has there."""
         text = reading.text
         return [
             (rule, first, last, self._score(text, first, last, score))
