@@ -25,6 +25,7 @@ NAMES = (
     "ledger_speed",
     "telemetry_cost",
     "off_topic_quality",
+    "override_quality",
     "prompt_leak_quality",
     "detector_cost",
     "rules_speed",

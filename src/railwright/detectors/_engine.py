@@ -25,6 +25,7 @@ from railwright.detectors._normalise import Layer, normalise
 from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._regex import literal
 from railwright.detectors._rules import Rule, RulePack, digest_of
+from railwright.detectors._weaker import Weighed
 from railwright.detectors.interface import Detection
 
 #: Characters that one may be written with, escaped twice over, and letters made of one at most.
@@ -139,7 +140,8 @@ class RuleEngine:
         ]
 
     def _compile(self, index: int) -> Finder:
-        finder = Finder(self._re2, self.rules[index])
+        rule = self.rules[index]
+        finder = (Weighed if rule.weaker else Finder)(self._re2, rule)
         self._finders[index] = finder
         return finder
 

@@ -14,6 +14,7 @@ from railwright.detectors import _tails
 from railwright.detectors._regex import Group, Parsed, RegexError, parse
 from railwright.detectors._rules import (
     BUILT_IN,
+    MAX_BESIDE,
     MAX_LENGTH,
     MAX_WINDOW,
     SCHEMA,
@@ -21,6 +22,7 @@ from railwright.detectors._rules import (
     PackError,
     Rule,
     RulePack,
+    Weaker,
     fold_pattern,
 )
 from railwright.system import ManifestError, Positions, Problem, closest, format_problem, parse_yaml
@@ -210,7 +212,8 @@ def _struct(kind: type[S], raw: Any, code: str) -> tuple[S | None, list[Fault]]:
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
     loc: Loc = tuple(name or int(index) for name, index in _STEP.findall(place))
-    known = [field for field in (Examples if loc else kind).__struct_fields__ if field != "pack"]
+    inner = Weaker if loc[:1] == ("weaker",) else Examples
+    known = [field for field in (inner if loc else kind).__struct_fields__ if field != "pack"]
     if kind is RulePack:
         known = list(kind.__struct_fields__)
     if found := _UNKNOWN.match(message):
@@ -251,6 +254,9 @@ def _expressions(rule: Rule) -> Iterator[tuple[Loc, str]]:
         yield ("trigger",), rule.trigger
     if rule.not_after:
         yield ("not_after",), rule.not_after
+    for at, weaker in enumerate(rule.weaker):
+        for key, patterns in weaker.expressions().items():
+            yield from ((("weaker", at, key, number), word) for number, word in enumerate(patterns))
 
 
 def _shown(pattern: str) -> str:
@@ -268,6 +274,10 @@ def _length_faults(rule: Rule, loc: Loc, pattern: str, parsed: Parsed) -> Iterat
     elif loc == ("not_after",) and parsed.max_length > _MAX_LOOKAHEAD:
         message = f"not_after may look at {_MAX_LOOKAHEAD} characters at most"
         yield Fault(loc, message, "write smaller counts")
+    elif loc[0] == "weaker" and parsed.max_length > MAX_BESIDE:
+        size = parsed.max_length
+        message = f"{_shown(pattern)} may read {size} characters; the most is {MAX_BESIDE}"
+        yield Fault(loc, message, "write smaller counts")
     elif loc[0] == "keywords" and parsed.max_length > rule.window:
         message = f"the keyword {_shown(pattern)} does not fit in the window"
         mend = f"`window: {parsed.max_length}` or more, or a shorter keyword"
@@ -280,6 +290,10 @@ def _value_faults(rule: Rule) -> Iterator[Fault]:
     if not 0 <= rule.alone <= rule.score <= 1:
         key = "alone" if 0 <= rule.score <= 1 else "score"
         yield Fault((key,), "0 <= alone <= score <= 1 must hold", "mend the two numbers")
+    for at, weaker in enumerate(rule.weaker):
+        if not 0 < weaker.score < rule.score:
+            message = "0 < score of `weaker` < score must hold"
+            yield Fault(("weaker", at, "score"), message, "mend the two numbers")
     if rule.window > MAX_WINDOW:
         message = f"window is {rule.window}; the most is {MAX_WINDOW}"
         yield Fault(("window",), message, f"write {MAX_WINDOW} or less")

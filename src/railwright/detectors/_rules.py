@@ -24,6 +24,8 @@ BUILT_IN = ("pii", "secrets", "injection", "exfiltration", "code")
 #: No rule may match more characters: what is held back in a stream never grows beyond it.
 MAX_LENGTH = 8192
 MAX_WINDOW = 200
+#: How many characters beside a finding may make it count for less.
+MAX_BESIDE = 120
 SCHEMA = "rules/v1"
 
 
@@ -45,6 +47,31 @@ class Examples(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     no_match: tuple[str, ...] = ()
 
 
+class Weaker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What beside or in a finding makes it count for less.
+
+    One expression of ``before`` ends right before the finding, one of ``within`` matches in it, or
+    one of ``after`` begins right behind it; and none of ``unless`` matches in the finding or in
+    what follows of its sentence. All read plain text, case-blind, up to ``MAX_BESIDE`` characters
+    beside the finding.
+    """
+
+    score: float
+    before: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+
+    def expressions(self) -> dict[str, tuple[str, ...]]:
+        """Return the expressions by their key."""
+        return {
+            "before": self.before,
+            "within": self.within,
+            "after": self.after,
+            "unless": self.unless,
+        }
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One rule of a pack.
 
@@ -60,6 +87,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         confirm: name of the check that the matched text must pass.
         not_before: a character class that may not stand right before the match.
         not_after: an expression that may not match right after it, at most 8 characters long.
+        weaker: what makes a match count for less than ``score``.
         trigger: an expression that matches wherever the rule can; derived when empty.
         tail: name of what may follow the match and then belongs to the finding.
         decoded: whether the rule also reads what is encoded in base64, hex or escapes.
@@ -78,6 +106,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     confirm: str = ""
     not_before: str = ""
     not_after: str = ""
+    weaker: tuple[Weaker, ...] = ()
     trigger: str = ""
     tail: str = ""
     decoded: bool = True
@@ -98,13 +127,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def lookahead(self) -> int:
-        """Characters after a match that decide whether it counts."""
-        return parse(fold_pattern(self.not_after)).max_length if self.not_after else 0
+        """Characters after a match that decide whether it counts, and for how much."""
+        beside = MAX_BESIDE if self.weaker else 0
+        return max(parse(fold_pattern(self.not_after)).max_length if self.not_after else 0, beside)
 
     @property
     def lookbehind(self) -> int:
-        """Characters before a match that decide whether it counts."""
-        return max(1, self.window + 1 if self.keywords else 1)
+        """Characters before a match that decide whether it counts, and for how much."""
+        beside = MAX_BESIDE if self.weaker else 0
+        return 1 + max(self.window if self.keywords else 0, beside)
 
 
 class RulePack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -134,7 +165,12 @@ class RulePack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def digest_of(rules: Sequence[Rule]) -> str:
     """Return the SHA-256 of what rules find, in order, their examples left out."""
-    bare = [msgspec.structs.replace(rule, examples=Examples()) for rule in rules]
+    bare = [
+        msgspec.to_builtins(msgspec.structs.replace(rule, examples=Examples())) for rule in rules
+    ]
+    for said in bare:
+        if not said["weaker"]:  # packs without it keep their digest
+            del said["weaker"]
     return "sha256:" + hashlib.sha256(msgspec.json.encode(bare)).hexdigest()
 
 
