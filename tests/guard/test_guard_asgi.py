@@ -282,6 +282,13 @@ async def test_what_cannot_be_checked_is_refused(body: bytes, status: int) -> No
     assert answer.json["error"]["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; x"])
+async def test_a_form_is_refused(kind: str) -> None:
+    app = says("never")
+    answer = await post(made(app), user("hi"), headers={"content-type": kind})
+    assert (answer.status, app.seen) == (415, [])
+
+
 async def test_encodings_and_lengths_that_hide_a_text_are_refused() -> None:
     app = says("never")
     answer = await post(made(app), user("hi"), headers={"content-encoding": "gzip"})

@@ -15,26 +15,22 @@ from typing import Any
 
 import msgspec
 
+from railwright.guard._asgi_forward import App, Receive, Scope, Send, forward
 from railwright.guard._asgi_wire import (
     JSON_LINES,
     MAX_BODY,
-    App,
     Callers,
     CallOf,
+    Checked,
     Feed,
     PlantsOf,
-    Receive,
     RefusedError,
     Reply,
-    Scope,
-    Send,
     SystemOf,
     UncheckableError,
     admitted,
     checked_texts,
     clean_path,
-    forwarded_scope,
-    replayed,
     request_json,
     send_json,
     told,
@@ -99,24 +95,20 @@ class GuardMiddleware:
             await self.app(scope, receive, send)
             return
 
-        async def check(raw: bytes) -> tuple[ChatGuard, dict[str, Any], bool]:
+        async def check(raw: bytes) -> Checked[ChatGuard]:
             body = _request_body(scope, raw)
             chat = ChatGuard(self.guard, await self._callers.known(scope, body), self._options)
-            return chat, body, await chat.request(body)
+            allowed = await chat.request(body)
+            return Checked(chat, body, msgspec.json.encode(body) if allowed else None)
 
-        checked = await admitted(receive, send, self._max_body, check)
-        if checked is None:
+        request = await admitted(receive, send, self._max_body, check)
+        if request is None:
             return
-        chat, body, allowed = checked
-        if not allowed:
-            await _send_refusal(send, chat, body)
+        if request.forwarded is None:
+            await _send_refusal(send, request.checks, request.body)
             return
-        forwarded = msgspec.json.encode(body)
-        await self.app(
-            forwarded_scope(scope, len(forwarded)),
-            replayed(forwarded, receive),
-            _Reply(chat, send, self._max_body),
-        )
+        reply = _Reply(request.checks, send, self._max_body)
+        await forward(self.app, scope, receive, request.forwarded, reply)
 
     def _is_guarded(self, scope: Scope) -> bool:
         if scope["type"] != "http" or scope["method"] != "POST":
