@@ -207,6 +207,11 @@ async def test_a_stream_that_is_never_ended_is_flushed() -> None:
     answer = await post(made(streams("Pay ", IBAN, ends=False)), user("hi", stream=True))
     text = "".join(e["choices"][0]["delta"].get("content", "") for e in answer.events)
     assert text == "Pay [IBAN]"
+    *before, last = answer.events
+    assert not any("railwright" in event for event in before)
+    told = {"action": "redact", "stages": {"input": "allow", "output": "redact"}}
+    assert last["railwright"]["guard"] == told
+    assert last["choices"] == [{"index": 0, "delta": {}, "finish_reason": None}]
 
 
 @pytest.mark.parametrize("hold", [False, True])

@@ -35,7 +35,13 @@ from railwright.guard._asgi_wire import (
     send_json,
     told,
 )
-from railwright.guard._chat import ChatGuard, ChatOptions, refusal_body, refusal_chunks
+from railwright.guard._chat import (
+    ChatGuard,
+    ChatOptions,
+    chat_options,
+    refusal_body,
+    refusal_chunks,
+)
 from railwright.guard._chat_stream import ChatStream
 from railwright.guard._guard import Guard, need_guard
 from railwright.guard._types import GuardError
@@ -87,7 +93,7 @@ class GuardMiddleware:
         self.app, self.guard = app, guard
         self._paths, self._max_body = _ends(paths), max_body
         self._callers = Callers(tenant_header, conversation_header, channel, call, system, plants)
-        self._options = options or ChatOptions()
+        self._options = chat_options(options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

@@ -33,7 +33,7 @@ from railwright.guard._asgi_wire import (
     send_body,
     told,
 )
-from railwright.guard._chat import ChatOptions
+from railwright.guard._chat import ChatOptions, chat_options
 from railwright.guard._field_guard import Event, FieldGuard
 from railwright.guard._fields import Fields, Shape
 from railwright.guard._guard import Guard, need_guard
@@ -89,7 +89,7 @@ class FieldGuardMiddleware:
         self._routes = _routes(routes)
         self._callers = Callers(tenant_header, conversation_header, channel, call, system, plants)
         self._max_body = max_body
-        self._options = options or ChatOptions()
+        self._options = chat_options(options)
         if self._options.trusted_roles:
             mend = "name the fields that are left alone: Fields(ignore=(...))"
             raise GuardError("trusted_roles is for messages of the chat API", mend)

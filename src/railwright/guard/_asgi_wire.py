@@ -15,7 +15,7 @@ from railwright.guard._asgi_forward import Message, Receive, Scope, Send
 from railwright.guard._chat import Checks, TooManyTextsError
 from railwright.guard._guard import text_list
 from railwright.guard._places import Arguments
-from railwright.guard._types import Call, GuardError
+from railwright.guard._types import Call, GuardError, need_plants
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -73,7 +73,7 @@ class Callers:
         if not callable(system):
             _prompt(system)
         if not callable(plants):
-            text_list("plants", plants or ())
+            need_plants(text_list("plants", plants or ()))
         self._plants = plants
 
     async def known(self, scope: Scope, body: Any) -> Call:

@@ -67,6 +67,20 @@ class ChatOptions(msgspec.Struct, frozen=True):
             raise GuardError(f"trusted_roles is a set of texts; write {mend}")
 
 
+def chat_options(given: object, usual: ChatOptions | None = None) -> ChatOptions:
+    """Return options, the usual ones where none are given.
+
+    Raises:
+        GuardError: something else is given, such as a dict.
+    """
+    if given is None:
+        return usual or ChatOptions()
+    if not isinstance(given, ChatOptions):
+        kind = type(given).__name__
+        raise GuardError(f"options is a ChatOptions, not {kind}", "options=ChatOptions(hold=True)")
+    return given
+
+
 class TooManyTextsError(Exception):
     """A request holds more texts than are checked."""
 

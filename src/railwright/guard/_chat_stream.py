@@ -164,12 +164,16 @@ class ChatStream:
         return out
 
     async def close(self) -> list[Chunk]:
-        """Return what was held back of choices that the application never ended."""
-        out = []
+        """Return what was held back of choices that were never ended, with the summary."""
+        out: list[Chunk] = []
         for choice in self._choices.values():
             if not choice.done:
                 out += [self._ended(end) for end in await choice.finish(None)]
-        return [chunk for chunk in out if chunk["choices"][0]["delta"] or _reason(chunk)]
+        if not out:
+            return out
+        last = out.pop()
+        kept = [chunk for chunk in out if chunk["choices"][0]["delta"] or _reason(chunk)]
+        return [*kept, last if _reason(last) else self._chat.tally.told(last)]
 
     async def _delta(self, choice: _Choice, item: dict[str, Any]) -> list[dict[str, Any]]:
         delta = item.get("delta") or item.get("message") or {}
