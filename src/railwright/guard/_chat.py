@@ -181,10 +181,10 @@ class Checks:
         for place in found.places:
             await self._place(place, tool)
         if len(found.places) > 1:
-            await self._joined(found, tool)
+            await self.joined(found, tool)
 
-    async def _joined(self, parts: Parts, tool: str) -> None:
-        """Check parts as the one text that a model may read them as."""
+    async def joined(self, parts: Parts, tool: str = "") -> None:
+        """Check parts as the one text that they may be read as."""
         box = ["".join(place.text for place in parts.places)]
         whole = box[0]
         await self._place(Place(parts.stage, box, 0), tool)
