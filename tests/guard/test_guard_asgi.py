@@ -203,15 +203,19 @@ async def test_rule_packs_release_a_stream_as_it_comes() -> None:
     assert len([text for text in shown if text]) > len(words) // 2
 
 
-async def test_a_stream_that_is_never_ended_is_flushed() -> None:
-    answer = await post(made(streams("Pay ", IBAN, ends=False)), user("hi", stream=True))
+@pytest.mark.parametrize(("action", "held"), [("redact", True), ("flag", False)])
+async def test_a_stream_that_is_never_ended_is_flushed(action: str, held: bool) -> None:
+    rule = f"{{id: a, stage: output, detector: personal_data, action: {action}}}"
+    app = streams("Pay ", IBAN, ends=False)
+    answer = await post(made(app, f"schema: guard/v1\nrules: [{rule}]"), user("hi", stream=True))
     text = "".join(e["choices"][0]["delta"].get("content", "") for e in answer.events)
-    assert text == "Pay [IBAN]"
+    assert text == ("Pay [IBAN]" if action == "redact" else f"Pay {IBAN}")
     *before, last = answer.events
     assert not any("railwright" in event for event in before)
-    told = {"action": "redact", "stages": {"input": "allow", "output": "redact"}}
+    told = {"action": action, "stages": {"input": "allow", "output": action}}
     assert last["railwright"]["guard"] == told
-    assert last["choices"] == [{"index": 0, "delta": {}, "finish_reason": None}]
+    assert last["choices"][0]["finish_reason"] is None
+    assert last["choices"][0]["delta"] == ({"content": text} if held else {})
 
 
 @pytest.mark.parametrize("hold", [False, True])

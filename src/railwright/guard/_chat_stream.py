@@ -171,9 +171,9 @@ class ChatStream:
                 out += [self._ended(end) for end in await choice.finish(None)]
         if not out:
             return out
-        last = out.pop()
-        kept = [chunk for chunk in out if chunk["choices"][0]["delta"] or _reason(chunk)]
-        return [*kept, last if _reason(last) else self._chat.tally.told(last)]
+        # The ends say nothing here, but that the last one must be there to carry the summary.
+        *before, last = [c for c in out if c["choices"][0]["delta"] or _reason(c)] or out[-1:]
+        return [*before, last if _reason(last) else self._chat.tally.told(last)]
 
     async def _delta(self, choice: _Choice, item: dict[str, Any]) -> list[dict[str, Any]]:
         delta = item.get("delta") or item.get("message") or {}
