@@ -23,6 +23,7 @@ NAMES = (
     "refusal_languages",
     "runner_speed",
     "ledger_speed",
+    "field_cost",
     "telemetry_cost",
     "off_topic_quality",
     "override_quality",

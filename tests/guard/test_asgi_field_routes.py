@@ -138,7 +138,9 @@ async def test_verdicts_are_recorded_with_what_is_known() -> None:
 
     guard = Guard(parse_policy(POLICY), sink=sink)
     body = {"question": "mail b@example.com", "documents": [{"text": "one"}], "lang": "de"}
-    app = made(App(SAID), guard=guard, system="Be kind.", plants=lambda _, body: [body["lang"]])
+    app = made(
+        App(SAID), guard=guard, system="Be kind.", plants=lambda _, body: ["de-x-" + body["lang"]]
+    )
     await ask(app, body)
     assert [(stage, text) for stage, text, _ in calls] == [
         ("input", "mail b@example.com"),
@@ -150,7 +152,7 @@ async def test_verdicts_are_recorded_with_what_is_known() -> None:
     call = calls[-1][2]
     assert call.prompt == "mail [EMAIL]"
     assert call.passages == ("one",)
-    assert (call.system, call.plants) == ("Be kind.", ("de",))
+    assert (call.system, call.plants) == ("Be kind.", ("de-x-de",))
 
 
 async def test_events_are_written_to_the_log(tmp_path: Any) -> None:

@@ -203,10 +203,19 @@ async def test_rule_packs_release_a_stream_as_it_comes() -> None:
     assert len([text for text in shown if text]) > len(words) // 2
 
 
-async def test_a_stream_that_is_never_ended_is_flushed() -> None:
-    answer = await post(made(streams("Pay ", IBAN, ends=False)), user("hi", stream=True))
+@pytest.mark.parametrize(("action", "held"), [("redact", True), ("flag", False)])
+async def test_a_stream_that_is_never_ended_is_flushed(action: str, held: bool) -> None:
+    rule = f"{{id: a, stage: output, detector: personal_data, action: {action}}}"
+    app = streams("Pay ", IBAN, ends=False)
+    answer = await post(made(app, f"schema: guard/v1\nrules: [{rule}]"), user("hi", stream=True))
     text = "".join(e["choices"][0]["delta"].get("content", "") for e in answer.events)
-    assert text == "Pay [IBAN]"
+    assert text == ("Pay [IBAN]" if action == "redact" else f"Pay {IBAN}")
+    *before, last = answer.events
+    assert not any("railwright" in event for event in before)
+    told = {"action": action, "stages": {"input": "allow", "output": action}}
+    assert last["railwright"]["guard"] == told
+    assert last["choices"][0]["finish_reason"] is None
+    assert last["choices"][0]["delta"] == ({"content": text} if held else {})
 
 
 @pytest.mark.parametrize("hold", [False, True])
@@ -280,6 +289,13 @@ async def test_what_cannot_be_checked_is_refused(body: bytes, status: int) -> No
     answer = await post(made(app), body)
     assert (answer.status, app.seen) == (status, [])
     assert answer.json["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; x"])
+async def test_a_form_is_refused(kind: str) -> None:
+    app = says("never")
+    answer = await post(made(app), user("hi"), headers={"content-type": kind})
+    assert (answer.status, app.seen) == (415, [])
 
 
 async def test_encodings_and_lengths_that_hide_a_text_are_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from railwright.guard import (
     guarded,
     parse_policy,
 )
+from railwright.system import ManifestError
 
 POLICY = """
 schema: guard/v1
@@ -78,6 +80,7 @@ async def test_functions_of_the_application_may_be_coroutines(kind: str) -> None
         ({"plants": lambda scope, body: SECRET}, "plants is a list of texts"),
         ({"system": lambda scope, body: [SECRET]}, r"system is a text \(str\), not list"),
         ({"call": lambda scope, body: None}, "call gives a Call, not NoneType"),
+        ({"plants": lambda scope, body: [SECRET, "a-b7"]}, r"plants\[1\] has fewer than 4 letters"),
     ],
 )
 async def test_what_such_a_function_gives_is_no_other_thing(
@@ -88,7 +91,16 @@ async def test_what_such_a_function_gives_is_no_other_thing(
 
 
 @pytest.mark.parametrize("kind", ["chat", "fields"])
-@pytest.mark.parametrize("options", [{"system": b"x"}, {"call": Call(tenant="a")}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"system": b"x"},
+        {"call": Call(tenant="a")},
+        {"plants": [SECRET, "--a7--"]},
+        {"options": {}},
+        {"options": {"hold": True}},
+    ],
+)
 def test_settings_of_another_kind_show_at_the_start(kind: str, options: dict[str, Any]) -> None:
     with pytest.raises(GuardError):
         made(kind, **options)
@@ -119,6 +131,60 @@ async def test_a_path_with_a_slash_at_its_end_is_guarded() -> None:
 def test_what_is_no_guard_and_no_setting_is_refused_at_once(make: Callable[[], Any]) -> None:
     with pytest.raises(GuardError):
         make()
+
+
+def test_a_planted_value_that_nothing_would_look_for_is_refused() -> None:
+    assert guard().check("output", "Room 1234 is free.", plants=["1234"]).action == "redact"
+    for short in ("123", "", "...", "a b c"):
+        for make in (
+            lambda: Call(plants=(short,)),  # noqa: B023
+            lambda: guard().check("output", "Room 123.", plants=[short]),  # noqa: B023
+        ):
+            with pytest.raises(GuardError, match=r"plants\[0\]") as raised:
+                make()
+            assert "123" not in str(raised.value)
+
+
+WITH = """
+schema: guard/v1
+tier: 2
+rules:
+  - {id: seen, stage: output, detector: pii, action: flag, with: "[gone]"}
+  - {id: by-tier, stage: output, detector: pii, with: "-",
+     action: {high: redact, medium: flag, low: flag}}
+  - {id: of-tier, stage: output, detector: pii, with: "-", tiers: [3],
+     action: {high: redact, medium: flag, low: flag}}
+  - {id: stops, stage: output, detector: pii, action: block, with: "-"}
+  - {id: asks, stage: output, detector: pii, action: ask, with: "-"}
+"""
+
+
+def test_a_text_that_would_stand_for_nothing_is_noted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from railwright.cli import main
+
+    file = tmp_path / "guard.yaml"
+    file.write_text(WITH)
+    with caplog.at_level("WARNING", "railwright.guard"):
+        Guard.load(file)
+    assert [told.split(" rule ")[1].split(":")[0] for told in caplog.messages] == [
+        "seen",
+        "of-tier",
+        "stops",
+    ]
+    assert caplog.messages[0].startswith(f"{file}:5:")
+    assert "note [unused-text]" in caplog.messages[0]
+    with pytest.raises(SystemExit):  # there are no tests
+        main(["guard", "test", str(file)])
+    assert capsys.readouterr().err.count("[unused-text]") == 3
+
+
+def test_options_that_a_detector_does_not_take_are_told_with_a_mend() -> None:
+    for kind, own in (("planted", "options: {}"), ("pii", "x: 1")):
+        text = POLICY + f"  # pii\ndetectors: {{planted: {{kind: {kind}, {own}}}}}"
+        with pytest.raises(ManifestError, match="beside `kind`"):
+            Guard(parse_policy(text))
 
 
 def test_generators_are_no_functions_from_text_to_text() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from railwright.detectors import Detection, _registry
+from railwright.detectors import Detection, RuleSource, _registry
 from railwright.guard import Guard, GuardError, Verdict
 from railwright.guard._rule_stream import RuleStream, open_rule_stream
 from railwright.guard._types import NO_CALL
@@ -142,7 +142,7 @@ def test_a_rule_that_acts_and_needs_the_whole_text_gives_no_early_stream(tmp_pat
     assert stream.verdict.action == "flag"
 
 
-class Broken:
+class Broken(RuleSource):
     name, version = "broken", "1"
     lookbehind, max_length = 1, 4
 

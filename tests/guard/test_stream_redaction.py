@@ -157,7 +157,7 @@ def test_a_header_that_is_mentioned_is_held_until_what_follows_is_prose() -> Non
     assert out + stream.close() == text.replace(HEADER, "[SECRET]")
 
 
-class Chained:
+class Chained(RuleSource):
     """Candidates that overlap without end: any digit may begin one of four; even ones count."""
 
     lookbehind = 1

@@ -110,9 +110,13 @@ def test(policy: str | None, tier: int | None, as_json: bool) -> int:
     Exit codes: 0 all pass, 1 one fails, 2 usage or policy, 3 there is no test.
     """
     from railwright.guard import load_policy, run_tests
+    from railwright.system import format_problem
 
     policy, tier = _policy_here(policy, tier)
-    results = run_tests(load_policy(policy), tier)
+    read = load_policy(policy)
+    results = run_tests(read, tier)
+    for note in read.notes:
+        click.echo(format_problem(note), err=True)
     failed = [result for result in results if not result.passed]
     if as_json:
         import msgspec

@@ -12,7 +12,8 @@ class RuleSource(Protocol):
     """Rules that know how far they reach; ``RuleEngine`` is one.
 
     ``lookbehind`` is how many characters before a match may decide about it, ``max_length`` the
-    length of the longest match.
+    length of the longest match. A source of your own inherits from this class and gets ``cuts``
+    and ``context``, which hold for rules that look no further than ``lookbehind``.
     """
 
     @property
@@ -29,8 +30,23 @@ class RuleSource(Protocol):
         """Return the largest position that no match can cross, whatever follows ``text``."""
         ...
 
+    def cuts(self, text: str, start: int = 0) -> Callable[[int], int]:
+        """Return a function like ``safe_cut`` that is told how large the position may be.
 
-class _Nothing:
+        What it is told may only fall from one call to the next. A source that can read the text
+        once for all of them does so here.
+        """
+        return lambda most: self.safe_cut(text[:most], start)
+
+    def context(self, text: str) -> int:
+        """Return from where on a text that is settled up to its end must be kept.
+
+        That is beside ``lookbehind``: its end where nothing more of it matters to what follows.
+        """
+        return len(text)
+
+
+class _Nothing(RuleSource):
     """Rules of which none applies: nothing is found, and every text is settled."""
 
     lookbehind = max_length = 0

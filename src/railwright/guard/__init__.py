@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from railwright.guard._harden import Canary, Spotlight, spotlight
     from railwright.guard._plan import Plan, Rule
     from railwright.guard._policy import Policy, default_policy, load_policy, parse_policy
-    from railwright.guard._policy_secrets import can_be_planted
     from railwright.guard._prompt_check import PromptProblem, check_prompt
     from railwright.guard._pseudonyms import KeyRing, PseudonymError, Pseudonyms, Scope
     from railwright.guard._record import record_verdicts
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
         GuardError,
         Reason,
         Verdict,
+        can_be_planted,
     )
 
 _PLACES = {
@@ -68,7 +68,6 @@ _PLACES = {
     "_guard": ("Guard", "Sink", "Stream"),
     "_plan": ("Plan", "Rule"),
     "_policy": ("Policy", "default_policy", "load_policy", "parse_policy"),
-    "_policy_secrets": ("can_be_planted",),
     "_record": ("record_verdicts",),
     "_schema": ("json_schemas",),
     "_harden": ("Canary", "Spotlight", "spotlight"),
@@ -82,7 +81,10 @@ _PLACES = {
     "_target": ("Earlier", "GuardedTarget", "intervention"),
     "_telemetry": ("Telemetry",),
     "_tests": ("TestResult", "run_tests"),
-    "_types": ("ACTIONS", "STAGES", "Call", "Finding", "GuardError", "Reason", "Verdict"),
+    "_types": (
+        *("ACTIONS", "STAGES", "Call", "Finding", "GuardError", "Reason", "Verdict"),
+        "can_be_planted",
+    ),
 }
 
 __all__ = [

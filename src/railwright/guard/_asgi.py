@@ -15,31 +15,33 @@ from typing import Any
 
 import msgspec
 
+from railwright.guard._asgi_forward import App, Receive, Scope, Send, forward
 from railwright.guard._asgi_wire import (
     JSON_LINES,
     MAX_BODY,
-    App,
     Callers,
     CallOf,
+    Checked,
     Feed,
     PlantsOf,
-    Receive,
     RefusedError,
     Reply,
-    Scope,
-    Send,
     SystemOf,
     UncheckableError,
     admitted,
     checked_texts,
     clean_path,
-    forwarded_scope,
-    replayed,
     request_json,
     send_json,
     told,
 )
-from railwright.guard._chat import ChatGuard, ChatOptions, refusal_body, refusal_chunks
+from railwright.guard._chat import (
+    ChatGuard,
+    ChatOptions,
+    chat_options,
+    refusal_body,
+    refusal_chunks,
+)
 from railwright.guard._chat_stream import ChatStream
 from railwright.guard._guard import Guard, need_guard
 from railwright.guard._types import GuardError
@@ -91,7 +93,7 @@ class GuardMiddleware:
         self.app, self.guard = app, guard
         self._paths, self._max_body = _ends(paths), max_body
         self._callers = Callers(tenant_header, conversation_header, channel, call, system, plants)
-        self._options = options or ChatOptions()
+        self._options = chat_options(options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -99,24 +101,20 @@ class GuardMiddleware:
             await self.app(scope, receive, send)
             return
 
-        async def check(raw: bytes) -> tuple[ChatGuard, dict[str, Any], bool]:
+        async def check(raw: bytes) -> Checked[ChatGuard]:
             body = _request_body(scope, raw)
             chat = ChatGuard(self.guard, await self._callers.known(scope, body), self._options)
-            return chat, body, await chat.request(body)
+            allowed = await chat.request(body)
+            return Checked(chat, body, msgspec.json.encode(body) if allowed else None)
 
-        checked = await admitted(receive, send, self._max_body, check)
-        if checked is None:
+        request = await admitted(receive, send, self._max_body, check)
+        if request is None:
             return
-        chat, body, allowed = checked
-        if not allowed:
-            await _send_refusal(send, chat, body)
+        if request.forwarded is None:
+            await _send_refusal(send, request.checks, request.body)
             return
-        forwarded = msgspec.json.encode(body)
-        await self.app(
-            forwarded_scope(scope, len(forwarded)),
-            replayed(forwarded, receive),
-            _Reply(chat, send, self._max_body),
-        )
+        reply = _Reply(request.checks, send, self._max_body)
+        await forward(self.app, scope, receive, request.forwarded, reply)
 
     def _is_guarded(self, scope: Scope) -> bool:
         if scope["type"] != "http" or scope["method"] != "POST":

@@ -14,38 +14,32 @@ from typing import Any
 
 import msgspec
 
+from railwright.guard._asgi_forward import App, Receive, Scope, Send, forward
 from railwright.guard._asgi_streams import EventFeed, SseCodec, TextFeed, codec_of
 from railwright.guard._asgi_wire import (
     MAX_BODY,
-    App,
     Callers,
     CallOf,
+    Checked,
     Feed,
     Headers,
     PlantsOf,
-    Receive,
-    RefusedError,
     Reply,
-    Scope,
-    Send,
     SystemOf,
     UncheckableError,
     admitted,
     clean_path,
-    forwarded_scope,
-    replayed,
     request_json,
     send_body,
     told,
 )
-from railwright.guard._chat import ChatOptions
+from railwright.guard._chat import ChatOptions, chat_options
 from railwright.guard._field_guard import Event, FieldGuard
 from railwright.guard._fields import Fields, Shape
 from railwright.guard._guard import Guard, need_guard
 from railwright.guard._types import GuardError
 
 METHODS = ("POST", "PUT", "PATCH")
-_FORMS = (b"application/x-www-form-urlencoded", b"multipart/")
 _UTF8 = ("", "utf-8", "utf8", "us-ascii")
 _CHARSET = re.compile(rb";\s*charset=\"?([^\s;\"]*)")
 
@@ -95,7 +89,7 @@ class FieldGuardMiddleware:
         self._routes = _routes(routes)
         self._callers = Callers(tenant_header, conversation_header, channel, call, system, plants)
         self._max_body = max_body
-        self._options = options or ChatOptions()
+        self._options = chat_options(options)
         if self._options.trusted_roles:
             mend = "name the fields that are left alone: Fields(ignore=(...))"
             raise GuardError("trusted_roles is for messages of the chat API", mend)
@@ -107,29 +101,22 @@ class FieldGuardMiddleware:
             await self.app(scope, receive, send)
             return
 
-        empty = False
-
-        async def check(raw: bytes) -> tuple[FieldGuard, list[Any], bool]:
-            nonlocal empty
-            empty = not raw
-            box = [None if empty else _request_value(scope, raw)]
+        async def check(raw: bytes) -> Checked[FieldGuard]:
+            box = [request_json(scope, raw) if raw else None]
             call = await self._callers.known(scope, box[0])
             checks = FieldGuard(self.guard, call, self._options, shape)
-            return checks, box, await checks.request(box)
+            allowed = await checks.request(box)
+            forwarded = msgspec.json.encode(box[0]) if raw else b""
+            return Checked(checks, box[0], forwarded if allowed else None)
 
-        checked = await admitted(receive, send, self._max_body, check)
-        if checked is None:
+        request = await admitted(receive, send, self._max_body, check)
+        if request is None:
             return
-        checks, box, allowed = checked
-        if not allowed:
-            await _send_refusal(send, scope, checks, box[0])
+        if request.forwarded is None:
+            await _send_refusal(send, scope, request.checks, request.body)
             return
-        forwarded = b"" if empty else msgspec.json.encode(box[0])
-        await self.app(
-            forwarded_scope(scope, len(forwarded)),
-            replayed(forwarded, receive),
-            _Reply(checks, send, self._max_body),
-        )
+        reply = _Reply(request.checks, send, self._max_body)
+        await forward(self.app, scope, receive, request.forwarded, reply)
 
     def _shape(self, scope: Scope) -> Shape | None:
         if scope["type"] != "http" or scope["method"] not in METHODS:
@@ -158,13 +145,6 @@ def _routes(routes: Mapping[str, Fields]) -> list[tuple[re.Pattern[str], Shape]]
         before = ".*" if path != "/" else ""
         found.append((re.compile(before + "/".join(parts), re.DOTALL), Shape(fields)))
     return found
-
-
-def _request_value(scope: Scope, raw: bytes) -> Any:
-    kind = dict(scope["headers"]).get(b"content-type", b"").lower().strip()
-    if kind.startswith(_FORMS):  # an application that reads forms would read another request
-        raise RefusedError(415, "send the request as application/json")
-    return request_json(scope, raw)
 
 
 class _Reply(Reply):

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from railwright.guard._asgi_wire import JSON_LINES, Send
+from railwright.guard._asgi_forward import Send
+from railwright.guard._asgi_wire import JSON_LINES
 from railwright.guard._field_guard import Event, FieldGuard, FieldStream, Raw
 from railwright.guard._fields import TEXT_DATA, Shape
 from railwright.guard._stream import ByteStream

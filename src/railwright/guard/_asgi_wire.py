@@ -5,26 +5,23 @@ from __future__ import annotations
 import re
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from railwright.guard._asgi_forward import Message, Receive, Scope, Send
 from railwright.guard._chat import Checks, TooManyTextsError
 from railwright.guard._guard import text_list
 from railwright.guard._places import Arguments
-from railwright.guard._types import Call, GuardError
+from railwright.guard._types import Call, GuardError, need_plants
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 MAX_BODY = 16 << 20
 _SLASHES = re.compile("/+")
+_FORMS = (b"application/x-www-form-urlencoded", b"multipart/")
 _CHANGED = (b"content-length", b"transfer-encoding", b"etag", b"content-md5", b"digest")
 JSON_LINES = frozenset(
     f"application/{before}{name}".encode()
@@ -51,7 +48,7 @@ class UncheckableError(Exception):
     """A reply that cannot be checked: the client gets status 502 in its place."""
 
 
-T = TypeVar("T")
+C = TypeVar("C", bound=Checks)
 CallOf = Callable[[Scope, Any], Call | Awaitable[Call]]
 SystemOf = Callable[[Scope, Any], str | Awaitable[str]]
 PlantsOf = Callable[[Scope, Any], Sequence[str] | Awaitable[Sequence[str]]]
@@ -76,7 +73,7 @@ class Callers:
         if not callable(system):
             _prompt(system)
         if not callable(plants):
-            text_list("plants", plants or ())
+            need_plants(text_list("plants", plants or ()))
         self._plants = plants
 
     async def known(self, scope: Scope, body: Any) -> Call:
@@ -125,9 +122,21 @@ def clean_path(scope: Scope) -> str:
     return _SLASHES.sub("/", scope["path"]).rstrip("/")
 
 
+class Checked(NamedTuple, Generic[C]):
+    """A request after its check.
+
+    ``forwarded`` is the body that goes on, None where the request is stopped; ``body`` is its JSON
+    value.
+    """
+
+    checks: C
+    body: Any
+    forwarded: bytes | None
+
+
 async def admitted(
-    receive: Receive, send: Send, most: int, check: Callable[[bytes], Awaitable[T]]
-) -> T | None:
+    receive: Receive, send: Send, most: int, check: Callable[[bytes], Awaitable[Checked[C]]]
+) -> Checked[C] | None:
     """Read a request and check it; None where the client is gone or was told what is wrong."""
     try:
         raw = await read_body(receive, most)
@@ -141,8 +150,11 @@ async def admitted(
 
 def request_json(scope: Scope, raw: bytes) -> Any:
     """The JSON value of a request's body, None for ``null``."""
-    encoding = dict(scope["headers"]).get(b"content-encoding", b"identity")
-    if encoding.lower() != b"identity":
+    headers = dict(scope["headers"])
+    if headers.get(b"content-type", b"").lower().strip().startswith(_FORMS):
+        # An application that reads forms would read another request.
+        raise RefusedError(415, "send the request as application/json")
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise RefusedError(415, "send the request without content-encoding")
     try:
         return msgspec.json.decode(raw)
@@ -166,31 +178,6 @@ async def read_body(receive: Receive, most: int) -> bytes | None:
             return b"".join(parts)
 
 
-def forwarded_scope(scope: Scope, length: int) -> Scope:
-    """The scope of the request as it goes on: with its new length, asking for plain replies.
-
-    Extensions are left out: by some of them a reply would pass unseen.
-    """
-    dropped = (b"content-length", b"transfer-encoding", b"accept-encoding")
-    headers = [(k, v) for k, v in scope["headers"] if k.lower() not in dropped]
-    headers += [(b"content-length", str(length).encode()), (b"accept-encoding", b"identity")]
-    return {**scope, "headers": headers, "extensions": {}}
-
-
-def replayed(body: bytes, receive: Receive) -> Receive:
-    """A ``receive`` that gives the checked body once, then what the server says."""
-    given = False
-
-    async def replay() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
 class Feed(Protocol):
     """A streamed reply on its way through."""
 
@@ -200,9 +187,13 @@ class Feed(Protocol):
 
 
 class Reply(ABC):
-    """The ``send`` that the application gets: holds its reply until it is checked."""
+    """Takes the messages of the application and holds its reply until it is checked.
+
+    ``cut`` tells whether the reply was ended before the application ended it.
+    """
 
     def __init__(self, checks: Checks, send: Send, most: int) -> None:
+        self.cut = False
         self._checks, self._send, self._most = checks, send, most
         self._start: Message = {}
         self._headers: dict[bytes, bytes] = {}
@@ -231,10 +222,11 @@ class Reply(ABC):
                 data = bytes(message.get("body", b""))
                 if self._feed is not None:
                     self._done = await self._feed.feed(data, last=not more)
+                    self.cut = self._done and more
                 else:
                     await self._whole(data, more=more)
         except UncheckableError as error:
-            self._done = True
+            self._done = self.cut = True
             await send_error(self._send, str(error))
 
     async def _begin(self, message: Message) -> None:

@@ -67,6 +67,20 @@ class ChatOptions(msgspec.Struct, frozen=True):
             raise GuardError(f"trusted_roles is a set of texts; write {mend}")
 
 
+def chat_options(given: object, usual: ChatOptions | None = None) -> ChatOptions:
+    """Return options, the usual ones where none are given.
+
+    Raises:
+        GuardError: something else is given, such as a dict.
+    """
+    if given is None:
+        return usual or ChatOptions()
+    if not isinstance(given, ChatOptions):
+        kind = type(given).__name__
+        raise GuardError(f"options is a ChatOptions, not {kind}", "options=ChatOptions(hold=True)")
+    return given
+
+
 class TooManyTextsError(Exception):
     """A request holds more texts than are checked."""
 
@@ -167,10 +181,10 @@ class Checks:
         for place in found.places:
             await self._place(place, tool)
         if len(found.places) > 1:
-            await self._joined(found, tool)
+            await self.joined(found, tool)
 
-    async def _joined(self, parts: Parts, tool: str) -> None:
-        """Check parts as the one text that a model may read them as."""
+    async def joined(self, parts: Parts, tool: str = "") -> None:
+        """Check parts as the one text that they may be read as."""
         box = ["".join(place.text for place in parts.places)]
         whole = box[0]
         await self._place(Place(parts.stage, box, 0), tool)

@@ -164,12 +164,16 @@ class ChatStream:
         return out
 
     async def close(self) -> list[Chunk]:
-        """Return what was held back of choices that the application never ended."""
-        out = []
+        """Return what was held back of choices that were never ended, with the summary."""
+        out: list[Chunk] = []
         for choice in self._choices.values():
             if not choice.done:
                 out += [self._ended(end) for end in await choice.finish(None)]
-        return [chunk for chunk in out if chunk["choices"][0]["delta"] or _reason(chunk)]
+        if not out:
+            return out
+        # The ends say nothing here, but that the last one must be there to carry the summary.
+        *before, last = [c for c in out if c["choices"][0]["delta"] or _reason(c)] or out[-1:]
+        return [*before, last if _reason(last) else self._chat.tally.told(last)]
 
     async def _delta(self, choice: _Choice, item: dict[str, Any]) -> list[dict[str, Any]]:
         delta = item.get("delta") or item.get("message") or {}

@@ -250,7 +250,9 @@ class _Compiler:
             self.complain("unknown-detector", *told, "detectors", name, "kind")
         except (TypeError, ValueError) as error:
             message = f"detector {name} cannot be made: {error}"
-            self.complain("detector-options", message, "", "detectors", name)
+            mend = f"write the options that {entry.kind} takes beside `kind`; a rule names a "
+            mend += f"detector that takes none by itself: `detector: {entry.kind}`"
+            self.complain("detector-options", message, mend, "detectors", name)
         else:
             return self.detectors[name]
         self.failed.add(name)

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from railwright.guard._chat import ChatOptions, Checks, TooManyTextsError
-from railwright.guard._fields import Found, Shape, find, spot
+from railwright.guard._field_early import EarlyEvents
+from railwright.guard._fields import NAMED_BY, Found, Shape, find, spot
 from railwright.guard._guard import Guard
 from railwright.guard._places import Place
 from railwright.guard._relay import Relay
+from railwright.guard._streams import may_change
 from railwright.guard._types import Call
 
 _LOG = logging.getLogger("railwright.guard")
@@ -23,8 +25,6 @@ _SOME = 3
 #: Digits from which an id of an event could be the number of a card or an account.
 _LONG_ID = 10
 _LINE_END = re.compile(r"[\r\n]+")
-_NAMED_BY = ("type", "event", "kind", "role")
-"""Fields by which events of different texts tell themselves apart."""
 
 
 class FieldGuard(Checks):
@@ -133,6 +133,9 @@ class FieldStream:
     such text waits for the next one with it, or for the end, where text is held back, since the
     rest of it may have to go first; so does an event that differs from the one before in more than
     its text, such as one that says ``done``.
+
+    Until the first piece of a named field comes, events with texts that no path names are kept:
+    the name of the field may be wrong. Without a piece they are checked together at the end.
     """
 
     def __init__(self, checks: FieldGuard) -> None:
@@ -142,6 +145,8 @@ class FieldStream:
         self._queue: list[_Waiting] = []
         self._others = 0  # events without a text
         self._passed = b""  # the event before without its text, where all of it could go on
+        acts = may_change(checks.guard, "output", checks.call)
+        self._early = EarlyEvents(checks, checks.shape) if acts else None
 
     @property
     def stopped(self) -> bool:
@@ -151,7 +156,8 @@ class FieldStream:
     async def feed(self, event: Event) -> list[Event]:
         """Return the events that take the place of this one, none to several."""
         if isinstance(event.value, Raw):
-            return self._later(Event(await self._head(event.head), await self._raw(event.value)))
+            event = Event(await self._head(event.head), await self._raw(event.value))
+            return await self._without_piece(event)
         texts = self._taken(event)
         shape = msgspec.json.encode(event)
         if shape != self._passed:
@@ -164,18 +170,22 @@ class FieldStream:
             self._passed = shape if shape == given else b""
         if not texts:
             self._others += 1
-            return self._later(event)
-        out = [item.event for item in self._queue]
+            return await self._without_piece(event)
+        early = await self._early_events()
+        if self.stopped:
+            return await self._ended()
+        out = early + [item.event for item in self._queue]
         self._queue = []
         return out + await self._released(event, texts, shape)
 
     async def close(self) -> list[Event]:
         """Return what was held back, before the events that wait."""
         rest = await self._relay.end_all()
+        early = await self._early_events()
         if self.stopped:
             return await self._ended(rest)
         self._told_if_misnamed()
-        out = self._with_rest(rest) + [item.event for item in self._queue]
+        out = early + self._with_rest(rest) + [item.event for item in self._queue]
         self._queue = []
         return self._summed(out)
 
@@ -185,11 +195,33 @@ class FieldStream:
             return
         paths = ", ".join(".".join(map(str, path)) for path in self._checks.shape.stream)
         _LOG.warning(
-            "a stream of %d events held no text at %s: each was checked by itself, and what is "
-            "split over two passed; name the field in Fields(stream=...)",
+            "a stream of %d events held no text at %s: what it held was kept to its end and "
+            "checked there; name the field in Fields(stream=...)",
             self._others,
             paths,
         )
+
+    async def _without_piece(self, event: Event) -> list[Event]:
+        """Take an event without a piece of a named field."""
+        value = event.value
+        if isinstance(value, Raw):
+            ends = (self._checks.shape.fields.stream_end, "[DONE]")
+            # What ends a stream is no text, as is what keeps a connection alive.
+            value = None if value.text in ends else value.text
+            if event.value.text is None:
+                return self._later(event)
+        if self._early is None or not self._early.keep(event, value, _name(event)):
+            return self._later(event)
+        if not self._early.is_full:
+            return []
+        out = await self._early_events()
+        return await self._ended() if self.stopped else out
+
+    async def _early_events(self) -> list[Event]:
+        """The events that were kept, their texts checked together; none is kept from now on."""
+        early, self._early = self._early, None
+        kept = [] if early is None else await early.settled()
+        return [_changed(item.event, item.box[0]) for item in kept]
 
     def _taken(self, event: Event) -> dict[Any, tuple[Any, Any, str]]:
         """Take the pieces of text out of an event; each by key, with its place."""
@@ -302,9 +334,16 @@ class FieldStream:
         return tuple(kept)
 
 
+def _changed(event: Event, value: Any) -> Event:
+    """An event that was kept, with what came of its value."""
+    if not isinstance(event.value, Raw):
+        return Event(event.head, value)
+    return event if value is None else Event(event.head, Raw(value))
+
+
 def _name(event: Event) -> tuple[Any, ...]:
     """What tells the texts of this event apart from those of others."""
     named = next((line for line in event.head if line.startswith("event")), "")
     value = event.value if isinstance(event.value, dict) else {}
-    own = (value.get(field) for field in _NAMED_BY)
+    own = (value.get(field) for field in NAMED_BY)
     return (named, *(name if isinstance(name, str) else None for name in own))

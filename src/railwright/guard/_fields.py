@@ -17,8 +17,11 @@ PathNames = tuple[str | None, ...]
 
 _REQUEST: tuple[Stage, ...] = ("input", "retrieved", "memory", "tool_result")
 _REPLY: tuple[Stage, ...] = ("output", "tool_call")
+NAMED_BY = ("type", "event", "kind", "role")
+"""Fields by which events of different texts tell themselves apart."""
 #: Where the data of events that are text stands.
 TEXT_DATA = "data"
+_STREAM_KINDS = ("sse", "event-stream", "ndjson", "jsonl", "jsonlines")
 #: Keys of this form are taken for names of fields, which hold no text.
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z_$-]{0,31}")
 
@@ -106,14 +109,32 @@ class Shape:
         known = {rule.names for rule in reply}
         pieces = (Rule(names, "output") for names in self.stream if names not in known)
         self.reply = (*reply, *pieces)
-        if any(None in path for path in self.stream):
-            raise GuardError("stream: a path names several fields", "name each, without *")
-        if self.is_text and fields.stream:
-            raise GuardError('stream names fields, and output="text" has none', "leave out one")
         if not (self.request or self.reply or self.is_text):
             raise GuardError("Fields() names no field", 'name one, such as input=("question",)')
         _check_answer(fields)
+        self._check_stream()
         self.refused("")
+
+    def _check_stream(self) -> None:
+        fields = self.fields
+        if self.is_text and fields.stream:
+            raise GuardError('stream names fields, and output="text" has none', "leave out one")
+        if fields.stream_end and not self.stream:
+            mend = 'name the field of their pieces, such as stream=("delta",)'
+            raise GuardError("stream_end ends streams, and none of their fields is named", mend)
+        other = {rule.names: rule.stage for rule in self.reply if rule.stage != "output"}
+        for place, (path, names) in enumerate(zip(fields.stream, self.stream, strict=False)):
+            if None in names:
+                raise GuardError("stream: a path names several fields", "name each, without *")
+            if path.lower() in _STREAM_KINDS or "text/" in path or "application/" in path:
+                mend = 'write stream=("delta",); the form is read from the content-type of a reply'
+                raise GuardError(f"stream: {path!r} is a form of streams, no field", mend)
+            if names in self.stream[:place]:
+                raise GuardError(f"stream: {path!r} is named twice", "name each field once")
+            if names in other:
+                setting = other[names] or "ignore_output"
+                mend = "pieces are checked as output: leave it out of one of the two"
+                raise GuardError(f"stream: {path!r} is named by {setting} too", mend)
 
     @cached_property
     def _answer(self) -> PathNames:
@@ -280,6 +301,28 @@ def _is_name(key: str, live: Live) -> bool:
     if not key or _NAME.fullmatch(key):
         return True
     return any(at < len(rule.names) and rule.names[at] == key for rule, at in live)
+
+
+def loose(box: list[Any], rules: tuple[Rule, ...]) -> list[tuple[tuple[Any, ...], Place]]:
+    """Return the strings of the JSON value in a box of one that no path names, with their paths.
+
+    Left out are those by which events tell what they are.
+    """
+    found = []
+    whole: Live = tuple((rule, 0) for rule in rules)
+    stack: list[tuple[Any, Any, tuple[Any, ...], Live]] = [(box, 0, (), whole)]
+    while stack:
+        holder, key, path, live = stack.pop()
+        value = holder[key]
+        if any(at == len(rule.names) for rule, at in live):
+            continue
+        if isinstance(value, str):
+            if value and key not in NAMED_BY and not is_media(key, value):
+                found.append((path, Place("output", holder, key)))
+        elif isinstance(value, dict | list):
+            for child in value if isinstance(value, dict) else range(len(value)):
+                stack.append((value, child, (*path, child), _step(live, child)))
+    return found[::-1]
 
 
 def spot(value: Any, path: PathNames) -> tuple[Any, Any] | None:

@@ -123,12 +123,22 @@ class Guard:
     def load(cls, path: Path | str, **options: Any) -> Guard:
         """Read a policy and compile it; ``options`` are those of the constructor.
 
+        What the file says without effect is logged (``railwright.guard``, a warning).
+
         Raises:
             ManifestError: the file has errors, each with line and mend.
         """
         from railwright.guard._policy import load_policy
 
-        return cls(load_policy(path), path=Path(path), **options)
+        policy = load_policy(path)
+        if policy.notes:
+            import logging
+
+            from railwright.system import format_problem
+
+            for note in policy.notes:
+                logging.getLogger("railwright.guard").warning("%s", format_problem(note))
+        return cls(policy, path=Path(path), **options)
 
     @classmethod
     def default(cls, tier: int = 1, **options: Any) -> Guard:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from railwright.guard._calibration import Calibration, CalibrationError, read_calibration
-from railwright.guard._compile import Resolved, compile_plan
+from railwright.guard._compile import Resolved, at_tier, compile_plan
 from railwright.guard._types import TIER_NAMES, GuardError
 from railwright.system import ManifestError, Positions, Problem, load_yaml, parse_yaml, validate
 
@@ -26,6 +26,8 @@ _HINTS = {
     "detector": "add `detector:` with a name that `railwright guard explain` lists",
     "action": "add `action:` with allow, flag, redact, rewrite, ask or block",
 }
+#: Actions by which the text of ``with:`` comes to stand for a finding.
+_REPLACING = ("redact", "rewrite", "ask")
 STRICTEST = 1
 """The tier of a policy that names none."""
 
@@ -81,6 +83,29 @@ class Policy(msgspec.Struct, frozen=True):
         from railwright.guard._telemetry import Telemetry
 
         return Telemetry.global_(spans=asked.spans, metrics=asked.metrics)
+
+    @property
+    def notes(self) -> tuple[Problem, ...]:
+        """What the file says without effect, though it can be used."""
+        found = []
+        for place, rule in enumerate(self.file.rules):
+            actions = {at_tier(rule.action, tier) for tier in rule.tiers or TIER_NAMES}
+            if rule.replace is None or actions & {*_REPLACING}:
+                continue
+            line, column = self.positions.locate(("rules", place, "with"))
+            found.append(
+                Problem(
+                    file=self.name,
+                    line=line,
+                    column=column,
+                    code="unused-text",
+                    severity="note",
+                    message=f"rule {rule.id}: `with:` has no effect, as the rule replaces nothing",
+                    mend=f"write an action that replaces ({', '.join(_REPLACING)}), or leave out "
+                    "`with:`",
+                )
+            )
+        return tuple(found)
 
     @property
     def tests(self) -> tuple[TestEntry, ...]:

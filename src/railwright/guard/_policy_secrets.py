@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from railwright import detectors
+from railwright.guard._types import LEAST_PLANT, can_be_planted
 
 if TYPE_CHECKING:
     from railwright.guard._models import SecretEntry
@@ -70,7 +71,7 @@ def read_secrets(
                 values.append(value)
                 continue
             key = "env" if entry.env else "pattern" if entry.pattern else "file"
-            message = f"secret {entry.id} has fewer than 4 letters and digits"
+            message = f"secret {entry.id} has fewer than {LEAST_PLANT} letters and digits"
             mend = "name a longer value: such a short one stands in many texts"
             complain(message, mend, number, key)
     kept = tuple(entry.model_dump(exclude_none=True) for entry in entries)
@@ -110,8 +111,3 @@ def _in_file(entry: SecretEntry, number: int, folder: Path | None, complain: Com
         mend = "mend the pattern" if entry.pattern else "write a value a line"
         complain(f"secret {entry.id}: {entry.file} {what}", mend, number, key)
     return found
-
-
-def can_be_planted(value: str) -> bool:
-    """Whether a value can be told from ordinary text: it has four letters or digits."""
-    return sum(char.isalnum() for char in value) >= 4

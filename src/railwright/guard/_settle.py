@@ -13,7 +13,7 @@ any match reaches. Where that happens depends on the text alone and not on how i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from railwright.detectors import Detection, RuleSource, fold, scanned
@@ -98,7 +98,7 @@ class Settling:
     def _cut(self, end: int) -> int:
         """Return a position that is safe for every source; nearly always the largest."""
         text, start = self._text[:end], self._context
-        cutters = [_cutter(source, text, start) for source in self._sources]
+        cutters = [source.cuts(text, start) for source in self._sources]
         cut, agreed, back = end, 0, 0
         while agreed < len(cutters) and cut > start:
             for source, at_most in zip(self._sources, cutters, strict=True):
@@ -147,22 +147,13 @@ class Settling:
         self._looked = 0
 
 
-def _cutter(source: RuleSource, text: str, start: int) -> Callable[[int], int]:
-    """Return what says how far a source's text is settled, up to a place that only ever falls."""
-    known: Callable[[str, int], Callable[[int], int]] | None = getattr(source, "cuts", None)
-    if known is not None:
-        return known(text, start)
-    return lambda most: source.safe_cut(text[:most], start)
-
-
 def _context(text: str, size: int, sources: Sequence[RuleSource]) -> str:
     """Return the end of a settled text that holds ``size`` characters for a rule.
 
     And what else a source needs of it for what follows: a piece of a long encoded run.
     """
     tail = _tail(text, size)
-    needs = (getattr(source, "context", len) for source in sources)
-    first = min((need(text) for need in needs), default=len(text))
+    first = min((source.context(text) for source in sources), default=len(text))
     return max(tail, _seen(text[first:]), key=len)
 
 

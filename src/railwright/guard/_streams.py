@@ -79,6 +79,12 @@ async def aclose(stream: Stream) -> str:
     return await asyncio.to_thread(stream.close)
 
 
+def may_change(guard: Guard, stage: Stage, call: Call) -> bool:
+    """Whether a rule may change or stop a text of this call."""
+    shadow = guard.mode == "shadow"
+    return way_of(guard.plan, choose(guard.plan, stage, call, guard.key, shadow=shadow)) != "pass"
+
+
 def way_of(plan: Plan, chosen: list[Chosen]) -> Way:
     """Say how a text under these rules can be released."""
     strict = [item for item in chosen if item.enforced and _can_change(item)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -75,7 +75,8 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Raises:
         GuardError: a field is of another kind: one text where several are meant would be read
-            letter by letter, and a tenant that is a number is none that rules are bound to.
+            letter by letter, and a tenant that is a number is none that rules are bound to; or a
+            planted value is too short to be looked for.
     """
 
     tenant: str = ""
@@ -100,6 +101,7 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
             value: object = getattr(self, name)
             if not isinstance(value, tuple | list):
                 raise GuardError(f"{name} is a list of texts", f"write {name}=[...]")
+        need_plants(self.plants)
         for name in _TEXTS:
             value = getattr(self, name)
             if not isinstance(value, str):
@@ -120,6 +122,26 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
             self.updated,
             self.owner,
         )
+
+
+LEAST_PLANT = 4
+"""Letters and digits that a planted value must have: a shorter one stands in many texts."""
+
+
+def can_be_planted(value: str) -> bool:
+    """Whether a value can be told from ordinary text."""
+    return sum(char.isalnum() for char in value) >= LEAST_PLANT
+
+
+def need_plants(values: Iterable[object]) -> None:
+    """Raise GuardError for a planted value that nothing would look for."""
+    for number, value in enumerate(values):
+        if not isinstance(value, str):
+            raise GuardError(f"plants is a list of texts (str), not of {type(value).__name__}")
+        if not can_be_planted(value):
+            mend = "leave it out, or plant a longer value: such a short one stands in many texts"
+            few = f"fewer than {LEAST_PLANT} letters and digits"
+            raise GuardError(f"plants[{number}] has {few}", mend)
 
 
 _LISTS = ("passages", "plants", "reference")

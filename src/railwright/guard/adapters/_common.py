@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from railwright.detectors import MissingExtraError
-from railwright.guard._chat import ChatGuard, ChatOptions
+from railwright.guard._chat import ChatGuard, ChatOptions, chat_options
 from railwright.guard._decorators import GuardBlockedError, OnBlock
 from railwright.guard._guard import Guard
 from railwright.guard._types import NO_CALL, Call, GuardError, Verdict
@@ -100,11 +100,11 @@ def setup_of(guard: Guard, on_block: OnBlock, call: Known, options: ChatOptions 
     """Check and gather the arguments that every adapter takes.
 
     Raises:
-        GuardError: ``on_block`` is neither ``raise`` nor ``message``.
+        GuardError: ``on_block`` is neither ``raise`` nor ``message``, or ``options`` is none.
     """
     if on_block not in ("raise", "message"):
         raise GuardError(f"on_block cannot be {on_block!r}", "use 'raise' or 'message'")
-    return Setup(guard, on_block, call, options or OWN_ROLES)
+    return Setup(guard, on_block, call, chat_options(options, OWN_ROLES))
 
 
 def guarded_kind(of: type[Any], module: str, ways: Mapping[str, Any]) -> Any:
