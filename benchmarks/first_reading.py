@@ -2,8 +2,8 @@
 
     python benchmarks/first_reading.py [--texts FOLDER]
 
-An automaton that is built as texts lead to it (RE2's) is quick on a text that it has read before, and
-a service seldom reads one twice. Here a new engine reads texts of 1 KB, each once; those of the
+An automaton that is built as texts lead to it (RE2's) is quick on a text that it has read before,
+and a service seldom reads one twice. Here a new engine reads texts of 1 KB, each once; those of the
 second half are timed, in order, and then read again. Texts: generated from ordinary words; with
 ``--texts`` the rows of every ``*.jsonl`` file under a folder (field ``text``; rows whose ``label``
 is 1 are left out), in an order drawn by lot.
@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import re2
+
 from guard_speed import RULES_US, joined, median, rows_of
 from railwright.detectors import RuleEngine, load_packs, normalise
 from railwright.detectors._encoded import ENCODED
@@ -75,9 +76,8 @@ def report(name: str, texts: Sequence[str]) -> bool:
     )
     fine = theirs / took >= BAR_1K and limit <= RULES_US
     print(f"  re {theirs:.0f} µs: {theirs / took:.0f} times (bar {BAR_1K})")
-    print(
-        f"  one Set alone {statistics.median(alone):.0f} µs: {statistics.median(alone) / took:.1f} times"
-    )
+    whole = statistics.median(alone)
+    print(f"  one Set alone {whole:.0f} µs: {whole / took:.1f} times")
     print(
         f"  ASCII, at most one finding, n = {len(quiet)}: {limit:.0f} µs of {RULES_US:.0f}: "
         f"{limit / RULES_US:.2f}{'' if fine else '   MISSED'}"
