@@ -24,6 +24,7 @@ from railwright.detectors._regex import (
     Repeat,
     Zero,
     ascii_matched,
+    begins,
     matched,
     parse,
     render,
@@ -42,6 +43,8 @@ _FOLDED = bytes(ord(chr(code).lower()) if chr(code) in _WORD else ord(EDGE) for 
 _LEAST, _WORD_LEAST = 3, 2
 #: Characters that one place may take, and strings of a part, to be written out.
 _CHARACTERS, _STRINGS = 6, 128
+#: What is often followed by something else in a text.
+_OFTEN = frozenset(map(ord, string.ascii_letters + string.whitespace + "_"))
 _AT_EDGE = EDGE.encode()
 _NOTHING: Strings = frozenset(("",))
 #: Strings that must all stand in a text for one expression: more would not tell more.
@@ -95,14 +98,15 @@ def folded(data: bytes) -> bytes:
 def needed(expression: str, *, alone: bool = True) -> Needed:
     """Return what an expression needs, of all that it could be the rarest.
 
-    What no ASCII text matches needs nothing: strings in it are what other scripts leave.
+    What no ASCII text matches needs nothing: strings in it are what other scripts leave. Nor does
+    what begins with a digit or a sign: an automaton follows it seldom.
 
     ``alone``: nothing else must stand in the text, so that common words would tell too little.
     """
     parsed = parse(expression)
     ways = _ways(parsed.root)
     if len(ways) == 1:
-        found = [] if is_wide(expression) else _ranked(_sequence(ways[0]).needed)[:_SETS]
+        found = _found(expression, ways[0])[:_SETS]
         if not found or (alone and _commonness(found[0])):
             return Needed((), (expression,))
         return Needed(tuple(map(_shortest, found)), ())
@@ -110,12 +114,18 @@ def needed(expression: str, *, alone: bool = True) -> Needed:
     rest: list[str] = []
     for way in ways:
         own = f"{parsed.flags}(?:{render_all(way)})"
-        best = [] if is_wide(own) else _ranked(_sequence(way).needed)
+        best = _found(own, way)
         if best and not (alone and _commonness(best[0])):
             strings |= best[0]
         else:
             rest.append(own)
     return Needed((_shortest(strings),) if strings else (), tuple(rest))
+
+
+def _found(expression: str, way: tuple[Node, ...]) -> list[Strings]:
+    """Return the strings that a way needs, if they are worth seeking; the rarest first."""
+    seldom = not begins(parse(expression)) & _OFTEN
+    return [] if seldom or is_wide(expression) else _ranked(_sequence(way).needed)
 
 
 def _ways(group: Group) -> tuple[tuple[Node, ...], ...]:
