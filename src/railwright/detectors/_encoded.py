@@ -14,7 +14,7 @@ import binascii
 import re
 import string
 from bisect import bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -79,7 +79,7 @@ class Runs:
         begins: Spans = [spans[0] for spans in self._begins(data, start, len(data), 0)]
         if len(data) != len(text):
             begins = characters(text, data, begins)
-        if self.before(text, first) >= 0:
+        if first >= MAX_RUN and self.before(text, first) >= 0:
             for piece in self._pieces(self._next.match(text, first)):
                 yield piece
                 first = piece.end()
@@ -104,14 +104,20 @@ class Runs:
             yield match
             match = self._next.match(match.string, match.end()) if self.is_full(match) else None
 
-    def readings(self, text: str, first: int = 0) -> Iterator[Run]:
-        """Yield what is read as one: a run of one piece, or each two neighbours of a longer one."""
-        start, edge = self.before(text, first), first
+    def readings(self, text: str, first: int = 0) -> Iterable[Run]:
+        """Return what is read as one: a run of one piece, or two neighbours of a longer one."""
+        pieces = list(self.find(text, first))
+        start = self.before(text, first)
+        if start < 0 and not any(piece.end() - piece.start() >= MAX_RUN for piece in pieces):
+            return pieces  # nearly always
+        return self._paired(text, pieces, start, first)
+
+    def _paired(
+        self, text: str, pieces: Iterable[re.Match[str]], start: int, edge: int
+    ) -> Iterator[Run]:
+        """Yield runs of one piece, and neighbours; a whole piece that ends at ``edge`` is one."""
         alone: Run | None = None
-        for piece in self.find(text, first):
-            if alone is None and start < 0 and piece.end() - piece.start() < MAX_RUN:
-                yield piece  # nearly always
-                continue
+        for piece in pieces:
             if start >= 0 and piece.start() == edge:
                 yield Pair(text, start, edge, piece.end())
                 alone = None
@@ -165,6 +171,11 @@ _readable = every_searcher(f"{_CHARACTER}{{6,}}", of_bytes=True)
 _ZEROS = "A" * 4
 
 
+def _looks_encoded(run: str) -> bool:
+    """Say whether a run may be base64: digits alone decode to no three ASCII characters in a row."""
+    return _LOOKS_ENCODED.search(run) is not None and not run.isdecimal()
+
+
 class Stretch(NamedTuple):
     """What a part of a run reads as, and where the run stands, without separators at its end.
 
@@ -187,7 +198,7 @@ def stretches(text: str, first: int, kinds: Collection[str]) -> Iterator[Stretch
     if len(text) - first < (_LEAST if first < MAX_RUN else 1):
         return
     if "base64" in kinds:
-        runs = [r for r in BASE64_RUN.readings(text, first) if _LOOKS_ENCODED.search(r.group())]
+        runs = [r for r in BASE64_RUN.readings(text, first) if _looks_encoded(r.group())]
         done = first
         for match in _legible(runs):
             if isinstance(match, Pair):
