@@ -172,7 +172,7 @@ _ZEROS = "A" * 4
 
 
 def _looks_encoded(run: str) -> bool:
-    """Say whether a run may be base64: digits alone decode to no three ASCII characters in a row."""
+    """Say whether a run may be base64; digits alone hold no three ASCII characters in a row."""
     return _LOOKS_ENCODED.search(run) is not None and not run.isdecimal()
 
 

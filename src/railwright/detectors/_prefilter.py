@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from railwright.detectors._encoded import ENCODED
 from railwright.detectors._regex import barriers, begins, parse
 from railwright.detectors._rules import Rule
-from railwright.detectors._strings import Strings, folded, is_wide, needed, somewhere
+from railwright.detectors._strings import Needed, Strings, folded, is_wide, needed, somewhere
 from railwright.detectors._triggers import triggers_of
 
 #: Memory for the automaton of the Set, in bytes; states beyond it are built anew.
@@ -27,6 +27,8 @@ _WHOLE = 3 * SLICE // 2
 #: Characters that triggers and encodings may take at most for texts to be sliced.
 _LONGEST = 128
 _ANYWHERE = 1 << 40
+#: Rules from which on strings are sought: the Set of fewer has few states.
+_MANY = 40
 _LETTERS = frozenset(map(ord, string.ascii_letters))
 
 #: Byte ranges in order and apart; None: anywhere.
@@ -106,7 +108,7 @@ class Prefilter:
 
     def __init__(self, re2: Any, rules: Sequence[Rule]) -> None:
         self._rules = len(rules)
-        triggers = _Triggers(re2)
+        triggers = _Triggers(re2, strings=len(rules) >= _MANY)
         self._needs = _needs(triggers, rules)
         self._encoded = [(triggers.number(pattern), kind) for kind, pattern in ENCODED.items()]
         #: By trigger: the rules of which it is the first, and the others that each needs.
@@ -219,8 +221,8 @@ def _merged(*lists: list[tuple[int, int]]) -> list[tuple[int, int]]:
 class _Triggers:
     """Numbers what rules need, and says by what each number is sought."""
 
-    def __init__(self, re2: Any) -> None:
-        self._re2 = re2
+    def __init__(self, re2: Any, *, strings: bool) -> None:
+        self._re2, self._by_strings = re2, strings
         self._numbers: dict[str | Strings, int] = {}
         self.strings: dict[str, list[int]] = {}
         self.expressions: dict[str, list[int]] = {}
@@ -235,10 +237,14 @@ class _Triggers:
 
     def all_of(self, expression: str, *, alone: bool) -> list[int]:
         """Return the numbers of all that must stand in a text for an expression to match."""
-        need = needed(expression, alone=alone)
+        need = needed(expression, alone=alone) if self._by_strings else Needed((), (expression,))
         if need.rest:
             return [self._number(expression, need.strings, map(somewhere, need.rest))]
         return [self._number(strings, (strings,), ()) for strings in need.strings]
+
+    def is_left(self, expression: str) -> bool:
+        """Say whether an expression would have to be sought as it is, beside strings."""
+        return self._by_strings and bool(needed(expression, alone=False).rest)
 
     def _number(
         self, key: str | Strings, strings: Iterable[Strings], expressions: Iterable[str]
@@ -267,7 +273,7 @@ def _needs(triggers: _Triggers, rules: Sequence[Rule]) -> dict[int, list[_Need]]
             own = triggers.all_of(way[0], alone=len(way) == 1)
             for one in way[1:]:
                 # Following every word costs more than a few rules tried in vain.
-                if not (begins(parse(one)) & _LETTERS and needed(one, alone=False).rest):
+                if not (begins(parse(one)) & _LETTERS and triggers.is_left(one)):
                     own += triggers.all_of(one, alone=False)
             found.setdefault(own[0], []).append(_Need(index, frozenset(own), reach, stops))
     return found

@@ -90,6 +90,7 @@ class Needed(NamedTuple):
     rest: tuple[str, ...]
 
 
+@lru_cache(maxsize=4)  # several engines read the same text one after the other
 def folded(data: bytes) -> bytes:
     """Return a text as strings are sought in it; a place in it is one more than in the text."""
     return _AT_EDGE + data.translate(_FOLDED) + _AT_EDGE
