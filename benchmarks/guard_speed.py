@@ -38,6 +38,7 @@ from typing import NamedTuple
 
 from railwright.detectors import Context, RuleEngine, get, load_packs, normalise
 from railwright.detectors._linear import find_all
+from railwright.detectors._prefilter import Prefilter
 from railwright.detectors._rules import examples_of
 from railwright.guard import STAGES, Guard
 from rules_speed import ordinary, with_re
@@ -176,9 +177,10 @@ def ratios(engine: RuleEngine, cases: Sequence[Case]) -> bool:
 
 def floor(engine: RuleEngine, texts: list[str]) -> float:
     """Return the microseconds of the automata: of the strings, of the Set, of each rule named."""
-    prefilter, finders = engine._prefilter, engine._finders
     for text in texts:
         engine.scan(text)
+    prefilter, finders = engine.chooser, engine._finders
+    assert isinstance(prefilter, Prefilter)
     named = {}
     for text in texts:
         data = normalise(text).data

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "_engine": ("RuleEngine",),
+    "_joint": ("share",),
     "_normalise": ("Layer", "Normal", "normalise"),
     "_pack_lint": ("PackReport", "lint_packs"),
     "_rules": ("PackError", "Rule", "RulePack", "load_packs"),
@@ -92,6 +93,7 @@ __all__ = [
     "resolve",
     "scanned",
     "sentences",
+    "share",
     "signal",
     "source_of",
     "tokens_of",

@@ -22,7 +22,7 @@ from railwright.detectors._finder import Finder, Hit
 from railwright.detectors._horizon import Horizon
 from railwright.detectors._linear import Reading
 from railwright.detectors._normalise import Layer, normalise
-from railwright.detectors._prefilter import Prefilter
+from railwright.detectors._prefilter import Chooser, Chosen, Prefilter
 from railwright.detectors._regex import literal
 from railwright.detectors._rules import Rule, RulePack, digest_of
 from railwright.detectors._weaker import Weighed
@@ -62,10 +62,10 @@ class RuleEngine:
         self.lookbehind = max((rule.lookbehind for rule in self.rules), default=1) + EMPHASIS
         #: The longest match of any rule, in plain characters.
         self.max_length = max((rule.max_length for rule in self.rules), default=0)
-        re2 = _re2(self.rules)
-        self._re2 = re2
+        self._re2 = _re2(self.rules)
         self._finders: list[Finder | None] = [None] * len(self.rules)
-        self._prefilter = Prefilter(re2, self.rules)
+        #: What says which rules can match; where none is given, one of its own when first asked.
+        self.chooser: Chooser | None = None
         #: Rules with a tail, what each match of theirs begins with, how long one with a tail is.
         self._tailed = [
             (index, literal(rule.parsed), _tails.least(rule.tail, rule.parsed))
@@ -108,7 +108,7 @@ class RuleEngine:
     def _read(
         self, reading: Reading, first: int, *, decoded: bool = False
     ) -> tuple[list[Hit], Collection[str]]:
-        candidates, encoded = self._prefilter.read(reading.data)
+        candidates, encoded = self._choose(reading.data)
         if not candidates:
             return [], encoded
         start = _byte(reading, first)
@@ -118,6 +118,11 @@ class RuleEngine:
             if not decoded or finder.rule.decoded:
                 found += finder.find(reading, start, ranges)
         return found, encoded
+
+    def _choose(self, data: bytes) -> Chosen:
+        if self.chooser is None:
+            self.chooser = Prefilter(self._re2, self.rules)
+        return self.chooser.read(data)
 
     def _emphasised(self, plain: Reading, first: int) -> list[Hit]:
         """Return what rules find right beside an underscore of emphasis."""
@@ -129,7 +134,7 @@ class RuleEngine:
         beside = Beside(plain.data, reading.data)
         start = _byte(reading, first)
         hits: list[Hit] = []
-        for index, ranges in self._prefilter.read(reading.data)[0]:
+        for index, ranges in self._choose(reading.data)[0]:
             finder = self._finders[index] or self._compile(index)
             if ranges is None:
                 ranges = beside.ranges(finder.barriers, finder.shortest)  # noqa: PLW2901

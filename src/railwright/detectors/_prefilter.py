@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from railwright.detectors._encoded import ENCODED
 from railwright.detectors._regex import barriers, begins, parse
@@ -33,6 +33,8 @@ _LETTERS = frozenset(map(ord, string.ascii_letters))
 
 #: Byte ranges in order and apart; None: anywhere.
 Ranges = list[tuple[int, int]] | None
+#: Rules, by number, with where they can match; and in what ways something may be encoded.
+Chosen = tuple[Sequence[tuple[int, Ranges]], Collection[str]]
 
 
 class _Need(NamedTuple):
@@ -47,6 +49,14 @@ class _Need(NamedTuple):
     triggers: frozenset[int]
     reach: int
     barriers: frozenset[int] | None
+
+
+class Chooser(Protocol):
+    """Says which rules can match in a text."""
+
+    def read(self, data: bytes) -> Chosen:
+        """Return them; nothing is missed, and where a rule's ranges end its matches end."""
+        ...
 
 
 class _Expressions:
@@ -128,11 +138,8 @@ class Prefilter:
         longest = max(self._words.longest, *(one.longest for one in self._wide))
         self._overlap = longest + 2 if longest <= _LONGEST else 0
 
-    def read(self, data: bytes) -> tuple[Iterable[tuple[int, Ranges]], Collection[str]]:
-        """Return rules with where they can match, and in what ways something may be encoded.
-
-        Nothing is missed; where a rule's ranges end, its matches end.
-        """
+    def read(self, data: bytes) -> Chosen:
+        """Do as ``Chooser`` says."""
         if len(data) > _WHOLE and self._overlap:
             return self._read_slices(data)
         seen = set[int]().union(*self._words.read(data))
@@ -148,13 +155,13 @@ class Prefilter:
             for rule, others in firsts[hit]:
                 if others is None or seen.issuperset(others):
                     found[rule] = None
-        return found.items(), [kind for hit, kind in self._encoded if hit in seen]
+        return list(found.items()), [kind for hit, kind in self._encoded if hit in seen]
 
-    def _everything(self) -> tuple[Iterable[tuple[int, Ranges]], Collection[str]]:
+    def _everything(self) -> Chosen:
         """Take every rule for possible: nothing may be missed for want of memory."""
         return [(index, None) for index in range(self._rules)], list(ENCODED)
 
-    def _read_slices(self, data: bytes) -> tuple[Iterable[tuple[int, Ranges]], Collection[str]]:
+    def _read_slices(self, data: bytes) -> Chosen:
         wide = 1 if data.isascii() else 4
         overlap = self._overlap * wide
         places: dict[int, set[int]] = {}
@@ -180,7 +187,7 @@ class Prefilter:
                         known = found.get(need.rule)
                         found[need.rule] = _merged(ranges, known) if known else ranges
         kinds = [kind for hit, kind in self._encoded if hit in where]
-        return found.items(), kinds
+        return list(found.items()), kinds
 
 
 def _around(

@@ -304,6 +304,7 @@ def compile_plan(source: Resolved) -> Plan:
         raise ManifestError(sorted(compiler.problems, key=lambda p: (p.line, p.column)))
     file = source.file
     used = {rule.detector: compiler.detectors[rule.detector] for rule in rules}
+    detectors.share(used.values())
     return Plan(
         id=file.id,
         tier=source.tier,
