@@ -1,6 +1,5 @@
 """Detectors that share what chooses their rules find what each finds alone."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,10 +41,8 @@ def test_those_that_share_already_are_left() -> None:
     assert joint_of(lonely) is not joint_of(SHARED["secrets"])
 
 
-@pytest.mark.parametrize("stage", ["input", "output"])
-def test_the_packs_of_a_policy_share(stage: str) -> None:
+def test_the_packs_of_a_policy_share() -> None:
     plan = Guard.default(tier=1).plan
-    assert plan.stages[stage].fast
     used = [one for one in plan.detectors.values() if isinstance(one, PackDetector)]
     assert len(used) > 2
     assert len({id(joint_of(one)) for one in used}) == 1
