@@ -17,6 +17,7 @@ NAMES = (
     "startup",
     "install_size",
     "guard_speed",
+    "first_reading",
     "stream_redaction",
     "cost_to_decision",
     "groundedness_quality",
