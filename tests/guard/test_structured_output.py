@@ -323,3 +323,12 @@ def test_every_beginning_of_json_ends_early_and_nothing_else(
         assert "ends early" in found.message or not cut
     else:
         assert found is None
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x1d", "\u2003", " \n\x0c "])
+def test_a_blank_of_any_kind_may_end_an_answer(end: str) -> None:
+    structured = Structured({"type": "object"})
+    stream = structured.stream()
+    assert structured.check('{"a": 1}' + end).valid
+    assert stream.feed('{"a": 1}' + end) is None
+    assert stream.feed("x") is not None

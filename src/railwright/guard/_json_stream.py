@@ -311,6 +311,7 @@ class JsonReader:
         return 1
 
     def _after_all(self, text: str, index: int) -> int:
-        if text[index] not in _SPACE and not (self.fenced and text[index] == "`"):
+        # Of what is whole, any blank at the end is dropped, not those of JSON alone.
+        if not text[index].isspace() and not (self.fenced and text[index] == "`"):
             raise ImpossibleError(f"{text[index]!r} stands after the value")
         return 1
