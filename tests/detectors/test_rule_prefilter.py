@@ -183,3 +183,20 @@ def test_checks_hold_for_no_fewer_characters_than_they_say() -> None:
         assert len(text) == _confirm.LEAST[name], name
         assert _confirm.get(name)(text), name
         assert not _confirm.get(name)(text[:-1]), name
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize(
+    ("regex", "text"),
+    [
+        (r"\bEMP-[[:digit:]]{6}\b", "my id is EMP-123456."),
+        (r"\b[[:alpha:]]{3}x[[:^alpha:]-]{2}\b", "see abcx12, é"),
+        (r"intern[\x2d\xb7]key", "an intern·key"),
+        (r"intern[\x2d\xb7]key", "an intern-key"),
+        (r"id\x2d\S{6,20}", "an id-\x1e§12345"),
+    ],
+)
+def test_classes_with_names_and_codes_are_found(regex: str, text: str, many: bool) -> None:
+    others = [Rule(id=f"o{n}", label="o", regex=rf"\bother{n}\b") for n in range(60 if many else 0)]
+    found = pack_of(Rule(id="own", label="own", regex=regex), *others).scan(text)
+    assert [d.rule for d in found] == ["own"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -228,6 +229,11 @@ def _struct(kind: type[S], raw: Any, code: str) -> tuple[S | None, list[Fault]]:
     return None, [Fault(loc, f"{shown}{message[:1].lower()}{message[1:]}", "", code)]
 
 
+_CLASS_NAME = re.compile(r"\[:\^?\w+:\]")
+_NO_NAMES = "takes no named class such as [:digit:]"
+_NO_NAMES_MEND = "write the characters, such as [0-9]"
+
+
 def _expression_faults(rule: Rule) -> Iterator[Fault]:
     for loc, pattern in _expressions(rule):
         try:
@@ -237,6 +243,10 @@ def _expression_faults(rule: Rule) -> Iterator[Fault]:
             yield Fault(loc, f"{loc[0]} {_shown(pattern)}: {message}", mend)
         else:
             yield from _length_faults(rule, loc, pattern, parsed)
+        if _CLASS_NAME.search(pattern) and loc[0] in ("not_after", "weaker"):
+            yield Fault(loc, f"{loc[0]} {_shown(pattern)}: {_NO_NAMES}", _NO_NAMES_MEND)
+    if _CLASS_NAME.search(rule.not_before):
+        yield Fault(("not_before",), f"not_before {_NO_NAMES}", _NO_NAMES_MEND)
     for key, pattern in (("not_before", rule.not_before), ("not_after", rule.not_after)):
         try:
             re.compile(fold_pattern(pattern) if key == "not_after" else pattern, re.ASCII)
@@ -331,7 +341,9 @@ def _refusals(rule: Rule) -> Iterator[Fault]:
     for loc, pattern in _expressions(rule):
         folded = fold_pattern(pattern)
         try:
-            re.compile(folded, re.ASCII)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of named classes, which RE2 reads
+                re.compile(folded, re.ASCII)
             _re2_compile(folded)
         except (re.error, OverflowError, RecursionError, _RefusedError) as error:
             yield Fault(loc, f"{loc[0]} {_shown(pattern)} does not compile: {error}")

@@ -283,20 +283,55 @@ def _begins_apart(way: Iterable[Node], opener: str) -> bool:
     return True
 
 
+#: Some of what is not ASCII: all that an escape of two digits names, and one beyond.
+_OTHERS = (*map(chr, range(128, 256)), "\u4e2d")
+_BLANKS = r"\t\n\f\r "
+#: What Python has no name for, or reads otherwise, as the contents of a class.
+_NAMED = {
+    r"\s": _BLANKS,
+    r"\S": r"\x00-\x08\x0b\x0e-\x1f!-\U0010ffff",
+    "[:alpha:]": "A-Za-z",
+    "[:digit:]": "0-9",
+    "[:alnum:]": "A-Za-z0-9",
+    "[:upper:]": "A-Z",
+    "[:lower:]": "a-z",
+    "[:punct:]": r"!-/:-@\[-`{-~",
+    "[:space:]": r"\t-\r ",
+    "[:blank:]": r"\t ",
+    "[:xdigit:]": "0-9A-Fa-f",
+    "[:word:]": r"\w",
+    "[:cntrl:]": r"\x00-\x1f\x7f",
+    "[:print:]": " -~",
+    "[:graph:]": "!-~",
+    "[:ascii:]": r"\x00-\x7f",
+}
+_NAME = re.compile(r"\\.|\[:\^?\w+:\]", re.DOTALL)
+
+
 def as_python(source: str) -> str:
     r"""Return the expression of one character so that Python's ``re`` reads it as RE2 does.
 
-    To RE2 a vertical tab is no ``\s``.
+    To RE2 a vertical tab is no ``\s``, and classes have names.
     """
     in_class = source.startswith("[")
 
-    def spelled(escape: re.Match[str]) -> str:
-        known = {r"\s": r"\t\n\f\r ", r"\S": r"\S\v"}.get(escape[0])
+    def spelled(found: re.Match[str]) -> str:
+        name = found[0]
+        if in_class and name.startswith("[:^"):
+            return _without(_NAMED.get(name.replace("^", ""), ""))
+        known = _NAMED.get(name)
         if known is None:
-            return escape[0]
+            return name
         return known if in_class else f"[{known}]"
 
-    return re.sub(r"\\.", spelled, source, flags=re.DOTALL)
+    return _NAME.sub(spelled, source)
+
+
+def _without(known: str) -> str:
+    """Return the contents of a class of all characters but those of another."""
+    match = re.compile(f"[{known}]", re.ASCII).match if known else None
+    others = [rf"\x{code:02x}" for code in range(128) if match is None or not match(chr(code))]
+    return "".join(others) + r"\x80-\U0010ffff"
 
 
 def ascii_matched(source: str, opener: str) -> frozenset[int]:
@@ -309,9 +344,16 @@ def matched(source: str) -> frozenset[int]:
 
     None where it matches others as well.
     """
-    if re.match(source, "\u4e2d", re.ASCII) is not None:
+    if _is_wider(source):
         return frozenset()
     return _matched(source, any_case=False, dot_all=False)
+
+
+@lru_cache(maxsize=4096)
+def _is_wider(source: str) -> bool:
+    """Say whether one character of an expression matches any that is not ASCII."""
+    match = re.compile(as_python(source), re.ASCII | re.DOTALL).match
+    return not source.isascii() or any(match(char) for char in _OTHERS)
 
 
 @lru_cache(maxsize=4096)
@@ -332,8 +374,7 @@ def stands_apart(parsed: Parsed) -> bool:
 def _is_word(node: Node, opener: str) -> bool:
     """Say whether every character of a part is an ASCII letter, a digit or an underscore."""
     if isinstance(node, Atom):
-        wide = re.match(node.source, "\u4e2d", re.ASCII | re.DOTALL) is not None
-        return not wide and ascii_matched(node.source, opener) <= _WORD
+        return not _is_wider(node.source) and ascii_matched(node.source, opener) <= _WORD
     if isinstance(node, Zero):
         return True
     if isinstance(node, Repeat):

@@ -7,6 +7,7 @@ for what its model writes. It is told as a server tells it that the client has g
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
@@ -72,7 +73,7 @@ class _Exchange:
 
     def __init__(self, scope: Scope, body: bytes, receive: Receive, reply: Replying) -> None:
         version = str(scope.get("asgi", {}).get("spec_version", "2.0"))
-        self._raises = tuple(map(int, version.split("."))) >= _RAISES
+        self._raises = tuple(map(int, re.findall(r"\d+", version)[:2])) >= _RAISES
         self._body: bytes | None = body
         self._receive, self._reply = receive, reply
         self._over = asyncio.Event()
