@@ -208,6 +208,15 @@ def render_all(way: Iterable[Node]) -> str:
     return "".join(map(render, way))
 
 
+def ways_of(group: Group) -> tuple[tuple[Node, ...], ...]:
+    """Return the ways of a group; a group that holds but one group has the ways of that."""
+    if len(group.ways) == 1 and len(group.ways[0]) == 1:
+        inner = group.ways[0][0]
+        if isinstance(inner, Group) and "(?i" not in inner.opener and "(?s" not in inner.opener:
+            return ways_of(inner)
+    return group.ways
+
+
 def barriers(parsed: Parsed) -> frozenset[int]:
     """Return the ASCII characters that no match can hold: what stands between two of them."""
     return frozenset(range(128)) - _alphabet(parsed.root, parsed.flags)

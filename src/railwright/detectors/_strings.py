@@ -30,6 +30,7 @@ from railwright.detectors._regex import (
     render,
     render_all,
     shortest,
+    ways_of,
 )
 
 Strings = frozenset[str]
@@ -105,7 +106,7 @@ def needed(expression: str, *, alone: bool = True) -> Needed:
     ``alone``: nothing else must stand in the text, so that common words would tell too little.
     """
     parsed = parse(expression)
-    ways = _ways(parsed.root)
+    ways = ways_of(parsed.root)
     if len(ways) == 1:
         found = _found(expression, ways[0])[:_SETS]
         if not found or (alone and _commonness(found[0])):
@@ -127,15 +128,6 @@ def _found(expression: str, way: tuple[Node, ...]) -> list[Strings]:
     """Return the strings that a way needs, if they are worth seeking; the rarest first."""
     seldom = not begins(parse(expression)) & _OFTEN
     return [] if seldom or is_wide(expression) else _ranked(_sequence(way).needed)
-
-
-def _ways(group: Group) -> tuple[tuple[Node, ...], ...]:
-    """Return the ways of a group; a group that holds but one group has the ways of that."""
-    if len(group.ways) == 1 and len(group.ways[0]) == 1:
-        inner = group.ways[0][0]
-        if isinstance(inner, Group) and not inner.opener.startswith(("(?i", "(?s")):
-            return _ways(inner)
-    return group.ways
 
 
 @lru_cache(maxsize=4096)

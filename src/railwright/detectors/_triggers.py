@@ -20,6 +20,7 @@ from railwright.detectors._regex import (
     parse,
     render,
     shortest,
+    ways_of,
 )
 from railwright.detectors._rules import Rule, fold_pattern
 from railwright.detectors._strings import COMMON
@@ -56,21 +57,12 @@ def triggers_of(rule: Rule, count: Count) -> tuple[tuple[str, ...], ...]:
     if not rule.trigger:
         if parsed.max_length <= MAX_TRIGGER:
             return ((_short(parsed),),)
-        found = [_of_way(way, parsed.flags, count) for way in _ways(parsed.root)]
+        found = [_of_way(way, parsed.flags, count) for way in ways_of(parsed.root)]
         return tuple(f or (_short(parsed),) for f in found)
     given = _short(parse(fold_pattern(rule.trigger)))
     if parsed.max_length <= MAX_TRIGGER:
         return ((given,),)
-    return tuple((given, *_of_way(way, parsed.flags, count)) for way in _ways(parsed.root))
-
-
-def _ways(group: Group) -> tuple[tuple[Node, ...], ...]:
-    """Return the ways of a group; a group that holds but one group has the ways of that."""
-    if len(group.ways) == 1 and len(group.ways[0]) == 1:
-        inner = group.ways[0][0]
-        if isinstance(inner, Group) and "(?i" not in inner.opener and "(?s" not in inner.opener:
-            return _ways(inner)
-    return group.ways
+    return tuple((given, *_of_way(way, parsed.flags, count)) for way in ways_of(parsed.root))
 
 
 def _of_way(way: tuple[Node, ...], flags: str, count: Count) -> tuple[str, ...]:
