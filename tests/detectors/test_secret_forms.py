@@ -6,8 +6,8 @@ import json
 from functools import lru_cache
 
 import pytest
-from tests.fuzz.growth import MOST, growth
-from tests.fuzz.work import FIRST
+from tests.fuzz.growth import MOST
+from tests.fuzz.work import rule_growth
 
 from railwright.detectors import Detection, RuleEngine, get, load_packs
 from railwright.detectors._rules import Examples, Rule, examples_of
@@ -144,11 +144,4 @@ UNITS = {
 
 @pytest.mark.parametrize("name", UNITS)
 def test_time_grows_with_the_length_alone(name: str) -> None:
-    unit = UNITS[name]
-
-    def make(size: int) -> str:
-        return (unit * (size // len(unit) + 1))[:size]
-
-    assert growth(engine().scan, make, 4000) <= MOST
-    assert growth(engine().safe_cut, make, 4000) <= MOST
-    assert growth(lambda text: redact_whole(engine(), text), make, FIRST["check"]) <= MOST
+    assert rule_growth(engine(), UNITS[name]) <= MOST

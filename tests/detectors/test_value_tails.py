@@ -9,8 +9,8 @@ from functools import lru_cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fuzz.growth import MOST, growth
-from tests.fuzz.work import FIRST
+from tests.fuzz.growth import MOST
+from tests.fuzz.work import rule_growth
 
 from railwright.detectors import Rule, RuleEngine, RulePack, load_packs
 from railwright.detectors import _tails as tails
@@ -152,11 +152,4 @@ UNITS = {
 
 @pytest.mark.parametrize("name", UNITS)
 def test_time_grows_with_the_length_alone(name: str) -> None:
-    unit = UNITS[name]
-
-    def make(size: int) -> str:
-        return (unit * (size // len(unit) + 1))[:size]
-
-    assert growth(engine().scan, make, 4000) <= MOST
-    assert growth(engine().safe_cut, make, 4000) <= MOST
-    assert growth(lambda text: redact_whole(engine(), text), make, FIRST["check"]) <= MOST
+    assert rule_growth(engine(), UNITS[name]) <= MOST

@@ -7,9 +7,17 @@ from functools import lru_cache
 from typing import Any
 
 from tests.fuzz import inputs, invariants
+from tests.fuzz.growth import growth
 
-from railwright.detectors import get, normalise
-from railwright.guard import ByteStream, RestoreStream, StreamRedactor, Structured, check_prompt
+from railwright.detectors import RuleEngine, get, normalise
+from railwright.guard import (
+    ByteStream,
+    RestoreStream,
+    StreamRedactor,
+    Structured,
+    check_prompt,
+    redact_whole,
+)
 from railwright.guard._repair import repair
 
 #: A text beyond the cap of a stream is read otherwise, and less of one is looked at again whole
@@ -72,6 +80,16 @@ STREAMED: dict[str, Callable[[str], object]] = {
     "bytes": _by_bytes,
     "guard stream": lambda text: _fed(invariants.guards()[1].stream("output"), text),
 }
+
+
+def rule_growth(rules: RuleEngine, unit: str) -> float:
+    """Return the most that reading a repeated unit by rules grows: found, settled, redacted."""
+    make = repeated(unit)
+    return max(
+        growth(rules.scan, make, 4000),
+        growth(rules.safe_cut, make, 4000),
+        growth(lambda text: redact_whole(rules, text), make, FIRST["check"]),
+    )
 
 
 def repeated(unit: str) -> Callable[[int], str]:

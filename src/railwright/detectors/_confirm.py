@@ -130,8 +130,9 @@ def _mixed(text: str) -> bool:
     return both and _not_placeholder(text) and secrets.entropy(text) >= 2.8
 
 
-#: What code writes where a password could stand: calls, paths, fields, names of variables.
-_NO_PASSWORD = re.compile(r"[()\[\]{}<>]|://|^[./$%]|pass|pwd|word|\w[.]\w|_")
+#: What code writes where a password could stand: calls, paths; fields, names of variables.
+_CODE = re.compile(r"[()\[\]{}<>]|://|^[./$%]")
+_NO_PASSWORD = re.compile(rf"{_CODE.pattern}|pass|pwd|word|\w[.]\w|_")
 _SIGN = re.compile(r"[!@#$%^&*+=?~]")
 
 
@@ -148,7 +149,6 @@ def _password(text: str) -> bool:
 
 
 _ODD = re.compile(r"[!@#$%^&*?~]")
-_CODE = re.compile(r"[()\[\]{}<>]|://|^[./$%]")
 
 
 def _given(text: str) -> bool:

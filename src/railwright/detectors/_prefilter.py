@@ -6,13 +6,12 @@ trigger is long, so that a rule is then tried only around the slices that hold w
 
 from __future__ import annotations
 
-import string
 from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 from railwright.detectors._encoded import ENCODED
-from railwright.detectors._regex import barriers, begins, parse
+from railwright.detectors._regex import barriers, follows_words, parse
 from railwright.detectors._rules import Rule
 from railwright.detectors._strings import Needed, Strings, folded, is_wide, needed, somewhere
 from railwright.detectors._triggers import triggers_of
@@ -29,7 +28,6 @@ _LONGEST = 128
 _ANYWHERE = 1 << 40
 #: Rules from which on strings are sought: the Set of fewer has few states.
 _MANY = 40
-_LETTERS = frozenset(map(ord, string.ascii_letters))
 
 #: Byte ranges in order and apart; None: anywhere.
 Ranges = list[tuple[int, int]] | None
@@ -126,7 +124,6 @@ class Prefilter:
             hit: [(n.rule, n.triggers if len(n.triggers) > 1 else None) for n in needs]
             for hit, needs in self._needs.items()
         }
-        self._leading = frozenset(self._firsts)
         self._words = _Words(triggers.strings)
         narrow: dict[str, list[int]] = {}
         wide: dict[str, list[int]] = {}
@@ -151,7 +148,7 @@ class Prefilter:
         # A rule that can match in several ways is there once.
         found: dict[int, Ranges] = {}
         firsts = self._firsts
-        for hit in seen & self._leading:
+        for hit in seen & firsts.keys():
             for rule, others in firsts[hit]:
                 if others is None or seen.issuperset(others):
                     found[rule] = None
@@ -280,7 +277,7 @@ def _needs(triggers: _Triggers, rules: Sequence[Rule]) -> dict[int, list[_Need]]
             own = triggers.all_of(way[0], alone=len(way) == 1)
             for one in way[1:]:
                 # Following every word costs more than a few rules tried in vain.
-                if not (begins(parse(one)) & _LETTERS and triggers.is_left(one)):
+                if not (follows_words(parse(one)) and triggers.is_left(one)):
                     own += triggers.all_of(one, alone=False)
             found.setdefault(own[0], []).append(_Need(index, frozenset(own), reach, stops))
     return found

@@ -266,6 +266,14 @@ def _begins(node: Node, opener: str) -> frozenset[int]:
     return found
 
 
+_LETTERS = frozenset(map(ord, string.ascii_letters))
+
+
+def follows_words(parsed: Parsed) -> bool:
+    """Say whether a match may begin with a letter, so that an automaton follows every word."""
+    return bool(begins(parsed) & _LETTERS)
+
+
 def begins_apart(parsed: Parsed) -> bool:
     """Say whether no match begins within a word: each begins with one, or with no part of one."""
     return all(_begins_apart(way, parsed.flags) for way in parsed.root.ways)

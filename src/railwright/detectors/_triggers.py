@@ -1,4 +1,4 @@
-"""What a text must hold for a rule to match: short expressions that one automaton seeks at once.
+"""What a text must hold for a rule to match: short expressions, sought before the rule is tried.
 
 A trigger is a necessary condition and no more, so choosing better ones never changes what a rule
 finds, only how often it is tried in vain.
@@ -6,7 +6,6 @@ finds, only how often it is tried in vain.
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Iterator
 
 from railwright.detectors._regex import (
@@ -15,7 +14,7 @@ from railwright.detectors._regex import (
     Node,
     Parsed,
     Repeat,
-    begins,
+    follows_words,
     longest,
     parse,
     render,
@@ -31,7 +30,6 @@ MAX_TRIGGER = 100
 _MOST = 3
 
 
-_LETTERS = frozenset(map(ord, string.ascii_letters))
 #: Says how often an expression matches in a text.
 Count = Callable[[str, str], int]
 
@@ -53,7 +51,7 @@ def triggers_of(rule: Rule, count: Count) -> tuple[tuple[str, ...], ...]:
         if rule.trigger:
             return ((words, _short(parse(fold_pattern(rule.trigger)))),)
         # Following every word would slow the pass more than a few rules tried in vain do.
-        return ((words,) if begins(parsed) & _LETTERS else (words, _short(parsed)),)
+        return ((words,) if follows_words(parsed) else (words, _short(parsed)),)
     if not rule.trigger:
         if parsed.max_length <= MAX_TRIGGER:
             return ((_short(parsed),),)
