@@ -6,14 +6,24 @@ trigger is long, so that a rule is then tried only around the slices that hold w
 
 from __future__ import annotations
 
+import string
 from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 from railwright.detectors._encoded import ENCODED
-from railwright.detectors._regex import barriers, follows_words, parse
+from railwright.detectors._regex import barriers, begins, follows_words, parse
 from railwright.detectors._rules import Rule
-from railwright.detectors._strings import Needed, Strings, folded, is_wide, needed, somewhere
+from railwright.detectors._strings import (
+    OFTEN,
+    Needed,
+    Strings,
+    folded,
+    is_wide,
+    needed,
+    rare,
+    somewhere,
+)
 from railwright.detectors._triggers import triggers_of
 
 #: Memory for the automaton of the Set, in bytes; states beyond it are built anew.
@@ -28,6 +38,7 @@ _LONGEST = 128
 _ANYWHERE = 1 << 40
 #: Rules from which on strings are sought: the Set of fewer has few states.
 _MANY = 40
+_DIGITS = frozenset(map(ord, string.digits))
 
 #: Byte ranges in order and apart; None: anywhere.
 Ranges = list[tuple[int, int]] | None
@@ -125,14 +136,15 @@ class Prefilter:
             for hit, needs in self._needs.items()
         }
         self._words = _Words(triggers.strings)
-        narrow: dict[str, list[int]] = {}
+        narrow: dict[object, dict[str, list[int]]] = {}
         wide: dict[str, list[int]] = {}
         for pattern, numbers in triggers.expressions.items():
-            (wide if is_wide(pattern) else narrow)[pattern] = numbers
-        self._narrow: tuple[_Expressions, ...] = (_Expressions(re2, narrow),)
+            kind = _beginning(pattern) if triggers.by_strings else None
+            (wide if is_wide(pattern) else narrow.setdefault(kind, {}))[pattern] = numbers
+        self._narrow = tuple(_Expressions(re2, some) for some in narrow.values())
         #: Those that no text of ASCII characters can match are sought in others alone.
         self._wide = (*self._narrow, _Expressions(re2, wide)) if wide else self._narrow
-        longest = max(self._words.longest, *(one.longest for one in self._wide))
+        longest = max((self._words.longest, *(one.longest for one in self._wide)))
         self._overlap = longest + 2 if longest <= _LONGEST else 0
 
     def read(self, data: bytes) -> Chosen:
@@ -187,6 +199,17 @@ class Prefilter:
         return list(found.items()), kinds
 
 
+def _beginning(pattern: str) -> tuple[bool, bool]:
+    """Say whether an expression may begin with a letter or blank, and whether with a digit.
+
+    States of an automaton stand for all that it follows at a place, so that one which follows
+    words and numbers builds a state for nearly every pair of the two that texts lead to.
+    """
+    first = begins(parse(pattern))
+    word = bool(first & OFTEN)
+    return word, word and bool(first & _DIGITS)
+
+
 def _around(
     data: bytes, need: _Need, first: int, where: dict[int, list[int]], sizes: tuple[int, int]
 ) -> list[tuple[int, int]]:
@@ -226,7 +249,7 @@ class _Triggers:
     """Numbers what rules need, and says by what each number is sought."""
 
     def __init__(self, re2: Any, *, strings: bool) -> None:
-        self._re2, self._by_strings = re2, strings
+        self._re2, self.by_strings = re2, strings
         self._numbers: dict[str | Strings, int] = {}
         self.strings: dict[str, list[int]] = {}
         self.expressions: dict[str, list[int]] = {}
@@ -239,16 +262,28 @@ class _Triggers:
         """Return the number of an expression that is sought as it is."""
         return self._number(expression, (), (expression,))
 
-    def all_of(self, expression: str, *, alone: bool) -> list[int]:
-        """Return the numbers of all that must stand in a text for an expression to match."""
-        need = needed(expression, alone=alone) if self._by_strings else Needed((), (expression,))
+    def first_of(self, expression: str, *, alone: bool) -> list[int]:
+        """Return the numbers of what must stand in a text for an expression to match.
+
+        ``alone``: nothing else must stand in the text.
+        """
+        need = needed(expression, alone=alone) if self.by_strings else Needed((), (expression,))
         if need.rest:
             return [self._number(expression, need.strings, map(somewhere, need.rest))]
-        return [self._number(strings, (strings,), ()) for strings in need.strings]
+        first, *others = need.strings
+        return [self._number(one, (one,), ()) for one in (first, *rare(others))]
 
-    def is_left(self, expression: str) -> bool:
-        """Say whether an expression would have to be sought as it is, beside strings."""
-        return self._by_strings and bool(needed(expression, alone=False).rest)
+    def more_of(self, expression: str) -> list[int]:
+        """Return the same of an expression that must match as well, where it tells enough."""
+        if not self.by_strings:
+            return [self._number(expression, (), (expression,))]
+        need = needed(expression, alone=False)
+        if not need.rest:
+            return [self._number(one, (one,), ()) for one in rare(need.strings)]
+        # Following every word costs more than a few rules tried in vain.
+        if follows_words(parse(expression)):
+            return []
+        return [self._number(expression, need.strings, map(somewhere, need.rest))]
 
     def _number(
         self, key: str | Strings, strings: Iterable[Strings], expressions: Iterable[str]
@@ -274,10 +309,8 @@ def _needs(triggers: _Triggers, rules: Sequence[Rule]) -> dict[int, list[_Need]]
             reach = _ANYWHERE  # it need not stand near the match
         stops = barriers(parsed) if named else None
         for way in triggers_of(rule, triggers.often):
-            own = triggers.all_of(way[0], alone=len(way) == 1)
+            own = triggers.first_of(way[0], alone=len(way) == 1)
             for one in way[1:]:
-                # Following every word costs more than a few rules tried in vain.
-                if not (follows_words(parse(one)) and triggers.is_left(one)):
-                    own += triggers.all_of(one, alone=False)
+                own += triggers.more_of(one)
             found.setdefault(own[0], []).append(_Need(index, frozenset(own), reach, stops))
     return found

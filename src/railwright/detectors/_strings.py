@@ -45,11 +45,13 @@ _LEAST, _WORD_LEAST = 3, 2
 #: Characters that one place may take, and strings of a part, to be written out.
 _CHARACTERS, _STRINGS = 6, 128
 #: What is often followed by something else in a text.
-_OFTEN = frozenset(map(ord, string.ascii_letters + string.whitespace + "_"))
+OFTEN = frozenset(map(ord, string.ascii_letters + string.whitespace + "_"))
 _AT_EDGE = EDGE.encode()
 _NOTHING: Strings = frozenset(("",))
 #: Strings that must all stand in a text for one expression: more would not tell more.
 _SETS = 3
+#: How often strings stand in ``COMMON`` of which most texts hold one.
+_EVERYDAY = 4
 
 
 #: Ordinary text, of people and of what they ask models for, to choose what in a rule is rare.
@@ -126,8 +128,13 @@ def needed(expression: str, *, alone: bool = True) -> Needed:
 
 def _found(expression: str, way: tuple[Node, ...]) -> list[Strings]:
     """Return the strings that a way needs, if they are worth seeking; the rarest first."""
-    seldom = not begins(parse(expression)) & _OFTEN
+    seldom = not begins(parse(expression)) & OFTEN
     return [] if seldom or is_wide(expression) else _ranked(_sequence(way).needed)
+
+
+def rare(found: Iterable[Strings]) -> list[Strings]:
+    """Return those of which most texts hold none; each place of the others would take time."""
+    return [one for one in found if _commonness(one) < _EVERYDAY]
 
 
 @lru_cache(maxsize=4096)
