@@ -6,6 +6,7 @@ Every function takes the identifier without separators and returns whether its c
 from __future__ import annotations
 
 import string
+from itertools import cycle
 from operator import mul
 
 
@@ -20,16 +21,20 @@ _P1 = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
 
 
 def _permute(place: int, digit: int) -> int:
-    for _ in range(place % 8):
+    for _ in range(place):
         digit = _P1[digit]
     return digit
+
+
+_DIHEDRAL = tuple(tuple(_dihedral(i, j) for j in range(10)) for i in range(10))
+_PERMUTED = tuple(tuple(_permute(place, digit) for digit in range(10)) for place in range(8))
 
 
 def verhoeff(digits: str) -> bool:
     """Check Verhoeff's scheme; used by India's Aadhaar number."""
     check = 0
-    for place, char in enumerate(reversed(digits)):
-        check = _dihedral(check, _permute(place, int(char)))
+    for value, permuted in zip(reversed(values(digits)), cycle(_PERMUTED)):
+        check = _DIHEDRAL[check][permuted[value]]
     return check == 0
 
 
