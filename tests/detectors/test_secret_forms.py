@@ -83,6 +83,14 @@ def test_a_form_is_redacted_in_a_stream_as_in_a_whole_text(rule: str) -> None:
         assert "".join(parts) + stream.close() == whole
 
 
+def test_a_password_in_a_section_of_xml_is_covered_and_the_section_stays() -> None:
+    text = "<password><![CDATA[k3strel!]]></password> <id>x</id>"
+    shown = "<password><![CDATA[[SECRET]]]></password> <id>x</id>"
+    assert redact_whole(engine(), text).text == shown
+    stream = StreamRedactor(engine())
+    assert "".join(map(stream.feed, text)) + stream.close() == shown
+
+
 TOKENS = ("ghp_{{alnum:36}}", "github_pat_{{alnum:22}}_{{alnum:59}}", "sk_live_{{alnum:24}}")
 
 
@@ -109,6 +117,10 @@ def test_a_token_whose_underscores_markdown_escapes_is_covered_with_them(form: s
         "Authorization: token expired-or-missing, so sign in again.",
         '<input name="password" value="" placeholder="Password1"> <option value="token-2">',
         "account key: savings, master_key: config-master-key-name-for-all-of-2031",
+        "deploy --api-key API_KEY_1 and docker build --secret id=token2,src=.npmrc .",
+        "<secret>projects/1/secrets/2</secret><secret>env/prod/db-password/2</secret>",
+        '<data name="error_password" value="Must have at least 8 characters!" />',
+        "pat-na1-00000000-0000-0000-0000-000000000000 stands for a token",
         "re_compile_pattern2, fw_update_v2, key_value_2, cio and fc-barcelona-2031, 1//0 and sl.s",
     ],
 )
@@ -131,6 +143,7 @@ UNITS = {
     "flags and values": "--token aB3$x9Zk ",
     "elements": "<password>",
     "element values": "<password>a1",
+    "element sections": "<password><![CDATA[a1]]>",
     "attributes": "name='password' value='",
     "cookies": "cookie: session=",
     "hashes": "$2b$12$",

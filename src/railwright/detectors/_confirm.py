@@ -149,12 +149,44 @@ def _password(text: str) -> bool:
 
 
 _ODD = re.compile(r"[!@#$%^&*?~]")
+#: A constant's name, an option of its own, a path of words and numbers.
+_NO_VALUE = re.compile(
+    r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:id|src|source|type|env|name|file|target)=.*"
+    r"|[a-z][a-z_-]*(?:/(?:[a-z][a-z_-]*|\d{1,6})){2,}"
+)
+#: Words of sentences; a passphrase of three words may hold one.
+_IN_SENTENCES = frozenset(
+    [
+        "please",
+        "must",
+        "your",
+        "have",
+        "least",
+        "is",
+        "not",
+        "or",
+        "the",
+        "for",
+        "with",
+        "and",
+        "enter",
+        "contain",
+    ]
+)
+_SENTENCE = 4
+
+
+def _is_sentence(text: str) -> bool:
+    words = text.lower().split()
+    return len(words) >= _SENTENCE and not _IN_SENTENCES.isdisjoint(words)
 
 
 def _given(text: str) -> bool:
     """Say whether what stands where a password does is one: no word, placeholder or variable."""
     varied = secrets.has_digit(text) or _ODD.search(text) is not None
-    return varied and _not_placeholder(text) and _CODE.search(text) is None
+    if not varied or not _not_placeholder(text) or _CODE.search(text) is not None:
+        return False
+    return _NO_VALUE.fullmatch(text) is None and not _is_sentence(text)
 
 
 def _dated(text: str) -> bool:
