@@ -51,7 +51,7 @@ _NOTHING: Strings = frozenset(("",))
 #: Strings that must all stand in a text for one expression: more would not tell more.
 _SETS = 3
 #: How often strings stand in ``COMMON`` of which most texts hold one.
-_EVERYDAY = 4
+_EVERYDAY = 6
 
 
 #: Ordinary text, of people and of what they ask models for, to choose what in a rule is rare.
