@@ -347,7 +347,7 @@ def _random(source: random.Random) -> Input:
 
 
 def _shaped(source: random.Random) -> Input:
-    """JSON, tool calls, markup and code with values in them."""
+    """JSON, tool calls, markup, code and sentences that weaken an order, with values in them."""
     inner = _apart(source).text if source.random() < 0.5 else source.choice(values()).text
     shapes: tuple[Callable[[str], str], ...] = (
         lambda s: json.dumps({"tool": "send", "arguments": {"to": s, "n": [1, None, s]}}),
@@ -358,6 +358,9 @@ def _shaped(source: random.Random) -> Input:
         lambda s: "data: " + json.dumps({"choices": [{"delta": {"content": s}}]}),
         lambda s: f"export KEY='{s}'; curl -H \"Authorization: Bearer {s}\"",
         lambda s: f"> {s}\n>> {s}",
+        lambda s: f"Please do not {s}. We must not {s}; never ever {s}",
+        lambda s: f"nobody should just {s} and may not simply {s}",
+        lambda s: f'He said "{s}-12", not {s}. Bitte nicht {s}',
     )
     return Input("shaped", source.choice(shapes)(inner))
 
