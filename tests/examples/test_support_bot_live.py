@@ -110,7 +110,8 @@ def test_a_tool_call_fits_its_schema_and_was_carried_out(base: str) -> None:
     made = 0
     # The smallest model does not choose a tool for every wording, nor always the same.
     for text in ("Where is my order {}?", "Status of {}", "Please refund order {}.", "Cancel {}"):
-        _, data = call(f"{base}/chat/completions", asking(text.format("MF-10244")))
+        status, data = call(f"{base}/chat/completions", asking(text.format("MF-10244")))
+        assert status == 200, data
         message = json.loads(data)["choices"][0]["message"]
         for tool_call in message.get("tool_calls", ()):
             function = tool_call["function"]

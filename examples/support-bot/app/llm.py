@@ -106,6 +106,8 @@ class Model:
     def _post(self, body: dict[str, Any]) -> aiohttp.client._RequestContextManager:
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                # Servers commonly close idle connections after 5 s: one must not be used just then.
+                connector=aiohttp.TCPConnector(keepalive_timeout=2.0),
                 timeout=aiohttp.ClientTimeout(total=self.timeout),
                 headers={"Authorization": f"Bearer {self.key}"},
             )
