@@ -83,6 +83,18 @@ def test_a_form_is_redacted_in_a_stream_as_in_a_whole_text(rule: str) -> None:
         assert "".join(parts) + stream.close() == whole
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["My password is\n\n**Password:** ", "on password:\\t**Password:** ", "pwd: password: "],
+)
+def test_a_name_before_a_name_hides_no_password(before: str) -> None:
+    text = f"{before}Tr0ub4dor&3\n\nThanks"
+    shown = f"{before}[SECRET]\n\nThanks"
+    assert redact_whole(engine(), text).text == shown
+    stream = StreamRedactor(engine())
+    assert "".join(map(stream.feed, text)) + stream.close() == shown
+
+
 def test_a_password_in_a_section_of_xml_is_covered_and_the_section_stays() -> None:
     text = "<password><![CDATA[k3strel!]]></password> <id>x</id>"
     shown = "<password><![CDATA[[SECRET]]]></password> <id>x</id>"
