@@ -9,11 +9,13 @@ import re
 
 import pytest
 import re2
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from railwright.detectors import Rule, load_packs
 from railwright.detectors._checksums import is_varied, luhn, luhn_of, values_in
 from railwright.detectors._emphasis import Beside, without_emphasis
-from railwright.detectors._encoded import BASE64_RUN, stretches
+from railwright.detectors._encoded import BASE64_RUN, HEX_RUN, stretches
 from railwright.detectors._finder import Finder
 from railwright.detectors._keywords import Keywords
 from railwright.detectors._linear import Reading, compiled, every_of, search_of
@@ -22,7 +24,7 @@ from railwright.detectors._regex import begins_apart, parse, stands_apart
 from railwright.detectors._rules import examples_of, fold_pattern
 from railwright.detectors._secrets import entropy
 from railwright.detectors._triggers import keywords_of
-from railwright.detectors._views import base64_bytes
+from railwright.detectors._views import base64_bytes, hex_bytes
 
 RULES = [rule for pack in load_packs() for rule in pack.rules]
 PARTS = [
@@ -204,7 +206,7 @@ def test_keywords_are_told_alike_in_order_and_out_of_it() -> None:
     keywords, draw = Keywords(re2, rule), random.Random(2)
     told = []
     for text in texts(60, 60):
-        beside = keywords.beside(Reading(text, text.encode()))
+        beside = keywords.named(Reading(text, text.encode()), 0).before
         for _ in range(20):
             at = draw.randrange(len(text) + 1)
             end = draw.randint(at, min(len(text), at + 20))
@@ -238,3 +240,58 @@ def test_runs_decoded_together_read_as_each_alone() -> None:
         assert [found.text for found in stretches(text, 0, ("base64",))] == alone
         read += len(alone)
     assert read > 200
+
+
+_ASCII = re.compile(r"[\t\n\r\x20-\x7e]{6}")
+
+
+# Base64 of three bytes of ASCII that has as many digits as it can have.
+_THREE = st.tuples(
+    st.sampled_from("IJKLMNOPQRSTUVWXYZabcdef"), *map(st.sampled_from, ("0123", "15", "04589"))
+).map("".join)
+
+
+@given(
+    st.text("0123456789", max_size=7),
+    st.lists(_THREE, min_size=2, max_size=4).map("".join),
+    st.text("0123456789AIfgwxDE", min_size=8, max_size=30),
+)
+@settings(max_examples=400, deadline=None)
+def test_numbers_passed_over_as_base64_hide_no_six_ascii_characters(
+    before: str, letters: str, after: str
+) -> None:
+    """Runs of digits with a few letters are not decoded: no byte of ASCII begins with a digit."""
+    run = before + letters + after
+    found = [stretch.text for stretch in stretches(f"id {run}.", 0, ("base64",))]
+    every = [
+        stretch.decode()
+        for reading in base64_bytes(run)
+        for stretch in _READABLE.findall(reading)
+        if _ASCII.search(stretch.decode())
+    ]
+    assert every
+    assert set(every) <= set(found)
+
+
+_BYTES = st.one_of(st.sampled_from(["hidden text", "ключ", "漢字", "\t\n", "a"]), st.text())
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(_BYTES.map(str.encode), st.binary(max_size=20)),
+            st.sampled_from(["%02x", "%02X ", "0x%02x,", "\\x%02x", "%02x:"]),
+            st.sampled_from(["", " ", ". ", "4", " é "]),
+        ),
+        max_size=8,
+    )
+)
+@settings(max_examples=400, deadline=None)
+def test_hex_runs_read_as_if_each_were_decoded(parts: list[tuple[bytes, str, str]]) -> None:
+    text = "".join("".join(form % byte for byte in data) + after for data, form, after in parts)
+    every = [
+        stretch.decode()
+        for run in HEX_RUN.find(text)
+        for stretch in _READABLE.findall(hex_bytes(run.group()))
+    ]
+    assert [found.text for found in stretches(text, 0, ("hex",))] == every

@@ -165,11 +165,11 @@ def test_a_piece_read_backwards_is_the_piece(name: str) -> None:
     text = "id 4 " + run + " end"
     pieces = list(HEX_RUN.find(text))
     assert "".join(piece.group() for piece in pieces).startswith(run)
-    assert [piece.start() for piece in pieces[1:]] == [piece.end() for piece in pieces[:-1]]
+    assert [piece.start for piece in pieces[1:]] == [piece.end for piece in pieces[:-1]]
     for piece in pieces[:-1]:
-        assert HEX_RUN.before(text, piece.end()) == piece.start()
-        assert [p.span() for p in HEX_RUN.find(text, piece.end())] == [
-            p.span() for p in pieces if p.start() >= piece.end()
+        assert HEX_RUN.before(text, piece.end) == piece.start
+        assert [(p.start, p.end) for p in HEX_RUN.find(text, piece.end)] == [
+            (p.start, p.end) for p in pieces if p.start >= piece.end
         ]
 
 
@@ -184,9 +184,9 @@ def test_a_run_goes_on_the_same_from_any_edge(units: list[str], times: int, befo
         pieces = list(runs.find(text))
         for piece in pieces:
             if runs.is_full(piece):
-                rest = [p.span() for p in pieces if p.start() >= piece.end()]
-                assert [p.span() for p in runs.find(text, piece.end())] == rest
-                assert runs.before(text, piece.end()) == piece.start()
+                rest = [(p.start, p.end) for p in pieces if p.start >= piece.end]
+                assert [(p.start, p.end) for p in runs.find(text, piece.end)] == rest
+                assert runs.before(text, piece.end) == piece.start
 
 
 def test_neighbours_of_a_value_stay() -> None:

@@ -17,14 +17,16 @@ Check = Callable[[str], bool]
 
 
 _SEPARATOR = re.compile(r"[\s./()\-]")
-_SEPARATORS = {code: None for code in range(128) if _SEPARATOR.match(chr(code))}
+_SEPARATORS = bytes(code for code in range(128) if _SEPARATOR.match(chr(code)))
 
 
 def squeeze(text: str) -> str:
     """Return the text without the separators that people put into numbers."""
     if text.isdigit():
         return text
-    return text.translate(_SEPARATORS) if text.isascii() else _SEPARATOR.sub("", text)
+    if text.isascii():
+        return text.encode().translate(None, _SEPARATORS).decode()
+    return _SEPARATOR.sub("", text)
 
 
 def _squeezed(test: Check) -> Check:

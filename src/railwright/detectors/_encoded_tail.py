@@ -59,6 +59,6 @@ def _hex_tail(text: str, first: int) -> int:
             cut = at
         on = (goes, *on[:4])
     for piece in HEX_RUN.find(text, first):
-        if piece.end() > cut and HEX_RUN.is_full(piece):
-            cut = piece.start()
+        if piece.end > cut and HEX_RUN.is_full(piece):
+            cut = piece.start
     return cut

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from railwright.detectors._keywords import Keywords
+from railwright.detectors._keywords import Keywords, Named
 from railwright.detectors._linear import (
     Every,
     Reading,
@@ -33,20 +33,23 @@ _no_word = re.compile(rb"[^A-Za-z0-9_]").search
 Hit = tuple[Rule, int, int, float]
 
 
-def _match_of(pattern: str) -> Callable[[str, int], object] | None:
-    """Return what says whether an expression matches at a place: mostly one character does."""
+class _Edge(NamedTuple):
+    """What must not stand beside a match: the test, and the ASCII characters it may hold for."""
+
+    first: frozenset[str]
+    holds: Callable[[str, int], object]
+
+
+def _edge_of(pattern: str) -> _Edge:
     if not pattern:
-        return None
-    match, parsed = re.compile(pattern, re.ASCII).match, parse(pattern)
+        return _Edge(frozenset(), lambda _text, _at: None)
+    parsed = parse(pattern)
+    # Mostly one character decides; without one the end of the text may do.
+    codes = begins(parsed) if parsed.min_length else range(128)
+    first = {*map(chr, codes), "\v"}  # which is a blank to one of the two engines
     if not parsed.min_length:
-        return match
-    first = frozenset(map(chr, begins(parsed))) | {"\v"}  # which is a blank to one of the two
-
-    def begun(text: str, at: int) -> object:
-        char = text[at : at + 1]
-        return (char in first or char > "\x7f") and match(text, at)
-
-    return begun
+        first.add("")
+    return _Edge(frozenset(first), re.compile(pattern, re.ASCII).match)
 
 
 class Finder:
@@ -74,12 +77,15 @@ class Finder:
         #: ASCII characters that no match holds, and the characters of the shortest match.
         self.barriers, self.shortest = barriers(parsed), parsed.min_length
         self._numbers = numbers_of(parsed) if not self._group else None
+        # Where no other words say that a match counts, it is sought beside the keywords alone.
+        self._keywords_first = None if rule.alone or self._numbers else self._keywords
+        self._longest = parsed.max_length
         longest = rule.max_length  # with its tail: such a rule is looked for once
         self._looks = _LOOKS if longest <= _SHORT and not stands_apart(parsed) else 1
         self._reach = 4 * longest + _SHORT
         self._apart = begins_apart(parsed)
-        self._before = _match_of(rule.not_before)
-        self._after = _match_of(fold_pattern(rule.not_after))
+        self._before = _edge_of(rule.not_before)
+        self._after = _edge_of(fold_pattern(rule.not_after))
         self._tail = _tails.get(rule.tail) if rule.tail else None
 
     def find(self, reading: Reading, start: int, ranges: Ranges = None) -> list[Hit]:
@@ -87,67 +93,79 @@ class Finder:
 
         It is sought in ``ranges`` of the bytes alone, where there are any.
         """
-        data, least = reading.data, self._least
-        size = len(data)
-        if self._numbers is not None:
-            matches = self._numbers(reading, start, ranges)
-        elif ranges is None:
-            matches = self._every(data, start, size, least)
+        named = None
+        if self._keywords_first is not None:
+            named = self._keywords_first.named(reading, start, ranges)
+            matches = named.matches(self._every, start, self._least, self.barriers, self._longest)
         else:
-            matches = []
-            for low, high in ranges:
-                matches += self._every(data, max(start, low), min(size, high), least)
+            matches = self._matches(reading, start, ranges)
+        if not matches:
+            return []
+        if named is None and self._keywords is not None:
+            named = self._keywords.named(reading, start, ranges)
         out: list[Hit] = []
         looks = self._looks
         while matches:
-            rejected = self._accept(reading, matches, out)
+            rejected = self._accept(reading, matches, named, out)
             looks -= 1
             if not looks or not rejected:
                 break
-            matches = self._within(data, rejected)
+            matches = self._within(reading.data, rejected)
         return out
 
+    def _matches(self, reading: Reading, start: int, ranges: Ranges) -> list[Spans]:
+        """Return all matches, apart and in order, whether they count or not."""
+        if self._numbers is not None:
+            return self._numbers(reading, start, ranges)
+        data, size, least, every = reading.data, len(reading.data), self._least, self._every
+        if ranges is None:
+            return every(data, start, size, least)
+        matches: list[Spans] = []
+        for low, high in ranges:
+            matches += every(data, max(start, low), min(size, high), least)
+        return matches
+
     def _accept(
-        self, reading: Reading, matches: list[Spans], out: list[Hit]
+        self, reading: Reading, matches: list[Spans], named: Named | None, out: list[Hit]
     ) -> list[tuple[int, int]]:
         """Add the matches that count to ``out``; return where the others stand in the bytes."""
         rule, least, group, text = self.rule, self._least, self._group, reading.text
-        before, after, confirm, alone = self._before, self._after, self._confirm, rule.alone
-        tail = self._tail
+        before, not_before = self._before
+        after, not_after = self._after
+        confirm, tail, alone = self._confirm, self._tail, rule.alone
         place = None if reading.same else reading.place
-        is_near = self._keywords.beside(reading) if self._keywords is not None else None
+        is_near = named.before if named is not None else None
         rejected: list[tuple[int, int]] = []
         done = 0  # else rows of matches would each have a tail over all that follow
         for spans in matches:
-            span = spans[0]
-            begin, end = span if place is None else (place(span[0]), place(span[1]))
-            first, last = begin, end
-            if group:
-                first, last = spans[group]
-                if place is not None:
-                    first, last = place(first), place(last)
-            rejected.append(span)
+            span = begin, end = spans[0]
+            first, last = spans[group]
+            if place is not None:
+                begin, end, first, last = place(begin), place(end), place(first), place(last)
             if last - first < least:
+                rejected.append(span)
                 continue
-            beside = (before is not None and begin and before(text, begin - 1)) or (
-                after is not None and after(text, end)
-            )
-            if is_near is not None and not alone and not (named := is_near(span, begin)):
-                if named is None:
-                    rejected.pop()  # none that begins within it has a keyword either
+            if is_near is not None and not alone and not (near := is_near(span, begin)):
+                if near is not None:  # else none that begins within it has a keyword either
+                    rejected.append(span)
                 continue
-            if beside:
-                continue
-            if confirm is not None and not confirm(text[first:last]):
+            left, right = text[begin - 1 : begin], text[end : end + 1]
+            if (
+                ((left in before or left > "\x7f") and begin and not_before(text, begin - 1))
+                or ((right in after or right > "\x7f") and not_after(text, end))
+                or (confirm is not None and not confirm(text[first:last]))
+            ):
+                rejected.append(span)
                 continue
             score = rule.score
-            if is_near is not None and alone and not is_near(span, begin):
+            if alone and is_near is not None and not is_near(span, begin):
                 score = alone
-            if score:
-                if tail is not None and first >= done:
-                    last = done = tail(text, end).end
-                out.append((rule, first, last, score))
-                rejected.pop()
+            if not score:
+                rejected.append(span)
+                continue
+            if tail is not None and first >= done:
+                last = done = tail(text, end).end
+            out.append((rule, first, last, score))
         return rejected
 
     def tails(self, reading: Reading, start: int) -> list[tuple[int, Tail]]:

@@ -7,14 +7,25 @@ import string
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 #: Byte offsets of a match and of its groups.
 Spans = Sequence[tuple[int, int]]
 #: (data, from, to) to the first match; what stands around the part still counts as context.
 Search = Callable[[bytes, int, int], Spans | None]
-#: (data, from, to, least) to what ``find_all`` gives.
-Every = Callable[[bytes, int, int, int], list[Spans]]
+#: No place is further on.
+ANY_PLACE = 1 << 62
+
+
+class Every(Protocol):
+    """Finds all matches in a part of a text, as ``find_all`` does."""
+
+    def __call__(
+        self, data: bytes, start: int, end: int, least: int = 0, last: int = ANY_PLACE
+    ) -> list[Spans]:
+        """Return those of ``least`` bytes that begin at ``last`` at the latest."""
+        ...
+
 
 Options = dict[str, Any]
 
@@ -51,10 +62,12 @@ def _public(pattern: Any) -> Search:
     return search
 
 
-def find_all(search: Search, data: bytes, start: int, end: int, least: int = 0) -> list[Spans]:
+def find_all(
+    search: Search, data: bytes, start: int, end: int, least: int = 0, last: int = ANY_PLACE
+) -> list[Spans]:
     """Return the matches in a part, apart and in order, as ``finditer`` gives them.
 
-    Those of fewer than ``least`` bytes are left out.
+    Those of fewer than ``least`` bytes, and those that begin after ``last``, are left out.
     """
     out: list[Spans] = []
     while start <= end:
@@ -62,6 +75,8 @@ def find_all(search: Search, data: bytes, start: int, end: int, least: int = 0) 
         if spans is None:
             break
         begin, after = spans[0]
+        if begin > last:
+            break
         if after - begin >= least:
             out.append(spans)
         start = after if after > start else start + 1
@@ -75,12 +90,14 @@ def every_of(pattern: Any) -> Every:
     except AttributeError:
         return partial(find_all, search_of(pattern))
 
-    def every(data: bytes, start: int, end: int, least: int) -> list[Spans]:
+    def every(
+        data: bytes, start: int, end: int, least: int = 0, last: int = ANY_PLACE
+    ) -> list[Spans]:
         out: list[Spans] = []
         while start <= end:
             spans: Spans = match(anywhere, data, start, end)
             begin, after = spans[0]
-            if begin < 0:
+            if begin < 0 or begin > last:
                 break
             if after - begin >= least:
                 out.append(spans)

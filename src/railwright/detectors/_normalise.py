@@ -182,7 +182,7 @@ class Layer(NamedTuple):
         """Yield where runs, or pieces of runs, stand that may be base64 or hex."""
         for pattern in (BASE64_RUN, HEX_RUN):
             for match in pattern.find(self.text, self.first):
-                yield match.span()
+                yield match.start, match.end
 
     def last_piece(self) -> int | None:
         """Return where in the source the whole piece of a run begins that ends the text.

@@ -67,7 +67,9 @@ def is_card(text: str) -> bool:
 
 def is_iban(text: str) -> bool:
     """Say whether an IBAN has the length of its country and passes mod 97."""
-    plain = (text if text.isalnum() else "".join(filter(str.isalnum, text))).upper()
+    plain = text.replace(" ", "").upper()
+    if not plain.isalnum():
+        plain = "".join(filter(str.isalnum, plain))
     return len(plain) == _IBAN_LENGTH.get(plain[:2], -1) and check.iban(plain)
 
 

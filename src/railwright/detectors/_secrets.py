@@ -55,14 +55,17 @@ def is_jwt(text: str) -> bool:
     return isinstance(header, dict) and "alg" in header
 
 
+#: Bits per character of what looks drawn by lot, and the fewest different characters with so many.
+_RANDOM = 3.2
+_VARIED = math.ceil(2**_RANDOM)
 _FILLER = re.compile(r"example|placeholder|your|xxxx|\*\*\*|changeme|test_?key")
 
 
 def is_random(text: str) -> bool:
     """Say whether a value looks drawn by lot: long, mixed, and not a placeholder."""
-    if len(text) < 12 or _FILLER.search(text.lower()):
+    if len(text) < 12 or len(set(text)) < _VARIED or _FILLER.search(text.lower()):
         return False
-    return has_digit(text) and has_letter(text) and entropy(text) >= 3.2
+    return has_digit(text) and has_letter(text) and entropy(text) >= _RANDOM
 
 
 def _format(rule: str, pattern: str, score: float = 1.0) -> _Format:
