@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,20 @@ with Cache(sys.argv[1]) as cache:
     for n in range(50):
         cache.put_many([(f"{sys.argv[2]}-{n}".encode(), Response(text=str(n)))])
 """
+
+
+def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
+    together = threading.Barrier(8)
+
+    def opened(path: Path) -> int:
+        together.wait()
+        with Cache(path) as cache:
+            return len(cache)
+
+    # Once in thirty files two of them met while SQLite switched to write-ahead logging.
+    with ThreadPoolExecutor(8) as pool:
+        for n in range(100):
+            assert list(pool.map(opened, [tmp_path / f"{n}.sqlite"] * 8)) == [0] * 8
 
 
 def test_several_processes_share_a_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import sqlite3
 import time
 import warnings
@@ -163,9 +164,27 @@ def _connect(path: Path) -> sqlite3.Connection:
     # The runner writes from its storage thread, one call at a time.
     db = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
     try:
-        db.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(db)
         db.execute("PRAGMA synchronous=NORMAL")
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging; wait for others that open the same new file.
+
+    Two that switch at once hold what the other waits for, so SQLite fails without its own wait.
+    """
+    until = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            code = error.sqlite_errorcode & 0xFF
+            if code != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(random.uniform(0.002, 0.02))  # noqa: S311 - so that one of them comes first
+        else:
+            return
