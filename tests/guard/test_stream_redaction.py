@@ -134,6 +134,41 @@ def test_a_value_in_two_pieces_never_shows(value: str) -> None:
         assert out == redact_whole(engine(), f"Here: {value} there").text
 
 
+ESCAPED = [
+    "&#{}",
+    "&#{};",
+    "&#x{:x}",
+    "&#x{:X};",
+    "\\x{:02x}",
+    "\\u{:04x}",
+    "%{:02x}",
+    "&amp;#{}",
+    "%26%23{}",
+]
+BODY = "hYbGseq4rjc2U+bubUSytW2PTpkGUArHbBAqCoYqFLhuaIwWcnSimloktYje7mTDEEiPzWzu1msJT08Rjfm9KShT=="
+
+
+@pytest.mark.parametrize("form", ESCAPED)
+@pytest.mark.parametrize(
+    "value",
+    [
+        *VALUES[:1],
+        *VALUES[4:5],
+        *VALUES[6:10],
+        pytest.param(f"<Exponent>AQAB</Exponent><P>{BODY}</P>", id="key in XML"),
+        pytest.param(f"{HEADER}\n{LINE}\n{LINE}\naB3x==\n{FOOTER}", id="key"),
+    ],
+)
+def test_no_cut_lies_in_what_is_written_in_escapes(form: str, value: str) -> None:
+    """Half an escape may read as another character: of ``&#117`` the first half is a tab."""
+    text = "Here: " + "".join(form.format(ord(char)) for char in value) + " there"
+    spans = [(found.start, found.end) for found in engine().scan(text)]
+    assert spans
+    for size in range(1, len(text)):
+        cut = engine().safe_cut(text[:size])
+        assert not [span for span in spans if span[0] < cut < span[1]], text[:size]
+
+
 def test_ordinary_text_is_hardly_held_back() -> None:
     text = (
         "You can return unworn boots within thirty days; we refund the price, not the postage. " * 3

@@ -21,7 +21,7 @@ from railwright.detectors._extras import MissingExtraError
 from railwright.detectors._finder import Finder, Hit
 from railwright.detectors._horizon import Horizon
 from railwright.detectors._linear import Reading
-from railwright.detectors._normalise import Layer, normalise
+from railwright.detectors._normalise import MAX_DEPTH, Layer, normalise, unescaped
 from railwright.detectors._prefilter import Chooser, Chosen, Prefilter
 from railwright.detectors._regex import literal
 from railwright.detectors._rules import Rule, RulePack, digest_of
@@ -193,13 +193,14 @@ class RuleEngine:
         layers = normal.growing(first)
         least = len(text)
         spans: list[tuple[int, int]] = []
-        for layer in layers:
+        for depth, layer in enumerate(layers):
             open_, found = self._open(layer.text, layer.first)
-            if layer is layers[0] and "_" in layer.text:
+            if not depth and "_" in layer.text:
                 unsure, more = self._beside_emphasis(layer.text, layer.first)
                 open_, found = min(open_, unsure), [*found, *more]
             if open_ < len(layer.text):
                 least = min(least, layer.span(open_, open_ + 1).start)
+            least = self._begun(layer, MAX_DEPTH - depth, least)
             spans.extend(layer.span(*span) for span in (*found, *layer.encoded_runs()))
         spans.sort(key=_end)
 
@@ -216,14 +217,26 @@ class RuleEngine:
     def _open(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
         """Return where in a layer begins what may go on, and the spans of possible matches."""
         least, found = self._run(text, first)
-        least = min(least, encoded_tail(text, first))
-        begun = escape_tail(text, first)
-        if begun < len(text):
-            # The escape that begins here may turn into any character, one that goes on with what
-            # stands before it as well.
-            before = text[:begun]
-            least = min(least, self._run(before, first)[0], encoded_tail(before, first))
-        return least, found
+        return min(least, encoded_tail(text, first)), found
+
+    def _begun(self, layer: Layer, left: int, least: int) -> int:
+        """Return the least place of the source that may go on with an escape that ends a layer.
+
+        It may turn into any character, one that goes on with what stands before it as well, here
+        or in one of the ``left`` layers beneath; cut short it may read as one that does not.
+        """
+        begun = escape_tail(layer.text, layer.first)
+        if begun == len(layer.text):
+            return least
+        least = min(least, layer.span(begun, begun + 1).start)
+        before = layer._replace(text=layer.text[:begun])
+        for depth, inner in enumerate((before, *unescaped(before, left))):
+            open_ = self._open(inner.text, inner.first)[0]
+            if open_ < len(inner.text):
+                least = min(least, inner.span(open_, open_ + 1).start)
+            if depth:
+                least = self._begun(inner, left - depth, least)
+        return least
 
     def _run(self, text: str, first: int) -> tuple[int, list[tuple[int, int]]]:
         """Return what the automaton says, matches with their tails."""

@@ -258,16 +258,8 @@ class Normal:
         """Return the text without its escapes, layer by layer: the views that grow with it."""
         known = self._texts
         if known is None or known[0] != first:
-            known = self._texts = (first, self._unescaped(first))
+            known = self._texts = (first, unescaped(self.layer._replace(first=first)))
         return known[1]
-
-    def _unescaped(self, first: int) -> list[Layer]:
-        layer = self.layer._replace(first=first)
-        found: list[Layer] = []
-        while len(found) < MAX_DEPTH and (layers := list(_unescaped(layer))):
-            layer = layers[0]
-            found.append(layer)
-        return found
 
     def plain_length(self, source_length: int) -> int:
         """Return how many plain characters come from the first ``source_length`` characters."""
@@ -287,6 +279,15 @@ def normalise(text: str) -> Normal:
     dashes and quotes become plain; zero-width, bidirectional and tag characters go. Linear.
     """
     return Normal(text)
+
+
+def unescaped(layer: Layer, depth: int = MAX_DEPTH) -> list[Layer]:
+    """Return a layer without its escapes, without those that this makes, ``depth`` at most."""
+    found: list[Layer] = []
+    while len(found) < depth and (layers := list(_unescaped(layer))):
+        layer = layers[0]
+        found.append(layer)
+    return found
 
 
 class _Starts(Sequence[int]):
