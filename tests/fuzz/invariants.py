@@ -111,6 +111,19 @@ def check_redaction(rules: RuleEngine, text: str, *, fully: bool) -> list[Detect
 _KEYWORD_AFTER = 48
 
 
+def _joined(found: Sequence[Detection]) -> list[Detection]:
+    """Return findings with those of one rule in neighbouring pieces of a long run as one."""
+    out: list[Detection] = []
+    for d in found:
+        for index, before in enumerate(out):
+            if (before.rule, before.end) == (d.rule, d.start):
+                out[index] = msgspec.structs.replace(before, end=d.end)
+                break
+        else:
+            out.append(d)
+    return out
+
+
 def check_no_leak(rules: RuleEngine, redacted: str, done: Sequence[Detection]) -> None:
     """A second look finds nothing that was there the first time."""
     again = rules.scan(redacted)
@@ -121,7 +134,7 @@ def check_no_leak(rules: RuleEngine, redacted: str, done: Sequence[Detection]) -
         size = len(d.label) + 2
         marks.append((d.start + shift, d.start + shift + size))
         shift += size - (d.end - d.start)
-    for d in again:
+    for d in _joined(again):
         # A mark is a new neighbour: what now stands beside it, but for a space and what cannot be
         # seen, may have become a finding (two numbers that were read as one).
         assert any(
